@@ -1,0 +1,373 @@
+"""Record: the wire. Frozen models that refer by id; the journal holds them, readers fold them.
+
+Every event carries `schema_version`. Behaviour lives elsewhere: the tree in `tree`, the chain in
+`store`, the numbers in `stats`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ft_bench.errors import FailureKind
+from ft_bench.plan import DataRecipe, ExperimentPlan
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Agreed",
+    "Body",
+    "Built",
+    "Card",
+    "Concluded",
+    "Diagnosis",
+    "Evaluated",
+    "Event",
+    "Failed",
+    "Finding",
+    "Gain",
+    "Interval",
+    "Opened",
+    "Overlap",
+    "Planned",
+    "Reserved",
+    "RunManifest",
+    "Score",
+    "Selected",
+    "Settled",
+    "Tested",
+    "Trained",
+    "Usage",
+]
+
+SCHEMA_VERSION = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Usage(_Record):
+    """What was used of each limit. Counts never go down within a run."""
+
+    iterations: int = 0
+    device_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    tokens: int = 0
+    usd: float = 0.0
+
+    def plus(self, other: Usage) -> Usage:
+        """The sum, field by field."""
+        return Usage(
+            **{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields}
+        )
+
+
+class Interval(_Record):
+    """A two-sided interval at `level`, by `method` ("wilson", "bootstrap", ...)."""
+
+    low: float
+    high: float
+    level: float = 0.95
+    method: str = ""
+
+
+class Score(_Record):
+    """A metric's value on one split, with its interval.
+
+    `profile` names everything that may move the value besides the model: engine, dtype, batch,
+    template, decoding. `samples` is the path of the per-item outcomes, relative to the run.
+    """
+
+    metric: str
+    value: float
+    ci: Interval
+    n: int
+    invalid: int
+    split: Literal["validation", "test"]
+    parser: str
+    components: dict[str, float] = Field(default_factory=dict)
+    samples: str = ""
+    samples_sha256: str = ""
+    profile: str = ""
+
+
+class Overlap(_Record):
+    """How many rows of a dataset also stand in a split, by how they were found."""
+
+    split: Literal["validation", "test"]
+    exact: int = 0
+    ngram13: int = 0
+    near: int = 0
+    rows: int = 0
+
+
+class Finding(_Record):
+    """One named cause that a diagnosis holds responsible, with its share of the items."""
+
+    name: str
+    share: float
+    text: str
+
+
+class Diagnosis(_Record):
+    """What a node taught: flips against the parent, findings, one paragraph in words."""
+
+    fixed: int = 0
+    broken: int = 0
+    still_wrong: int = 0
+    probability_better: float | None = None
+    verdict: Literal["baseline", "new best", "tie", "worse", "failed"] = "tie"
+    findings: tuple[Finding, ...] = ()
+    text: str = ""
+
+
+class Opened(_Record):
+    """A process began (or took up again) the run."""
+
+    kind: Literal["opened"] = "opened"
+    attempt: int
+    pid: int
+
+
+class Planned(_Record):
+    """A node was proposed. Node 0 is the baseline and costs no iteration."""
+
+    kind: Literal["planned"] = "planned"
+    node: int
+    parent: int | None
+    plan: ExperimentPlan
+
+
+class Built(_Record):
+    """A dataset was made for a node."""
+
+    kind: Literal["built"] = "built"
+    node: int
+    recipe: DataRecipe
+    dataset: str
+    rows: int
+    rows_read: int
+    path: str
+    lineage: dict[str, Any] = Field(default_factory=dict)
+    overlap: tuple[Overlap, ...] = ()
+    seconds: float = 0.0
+
+
+class Reserved(_Record):
+    """Part of the budget was set aside before a piece of work."""
+
+    kind: Literal["reserved"] = "reserved"
+    reservation: str
+    amount: Usage
+    purpose: str
+
+
+class Settled(_Record):
+    """A reservation ended: what was really used. `orphan` when its process had died."""
+
+    kind: Literal["settled"] = "settled"
+    reservation: str
+    used: Usage
+    orphan: bool = False
+
+
+class Trained(_Record):
+    """A variant was trained: the model can be referred to as `model`."""
+
+    kind: Literal["trained"] = "trained"
+    model: str
+    node: int
+    variant: int
+    replica: int
+    dataset: str
+    path: str
+    seed: int
+    device_seconds: float
+    samples: int
+    tokens: int
+    steps: int
+    train_loss: float | None = None
+    final_loss: float | None = None
+    truncated: float = 0.0
+
+
+class Evaluated(_Record):
+    """A model was scored on validation."""
+
+    kind: Literal["evaluated"] = "evaluated"
+    model: str
+    node: int | None
+    variant: int | None
+    replica: int = 0
+    score: Score
+    device_seconds: float
+
+
+class Failed(_Record):
+    """A piece of a node failed; `variant` is None when the dataset did."""
+
+    kind: Literal["failed"] = "failed"
+    node: int
+    variant: int | None
+    replica: int = 0
+    phase: Literal["plan", "build", "train", "evaluate"]
+    failure: FailureKind
+    cause: str
+    key: str = ""
+
+
+class Concluded(_Record):
+    """A node was closed with its diagnosis."""
+
+    kind: Literal["concluded"] = "concluded"
+    node: int
+    status: Literal["succeeded", "failed"]
+    diagnosis: Diagnosis
+
+
+class Agreed(_Record):
+    """A decision that must be the same after a restart: an agent's choice or an insight, as data."""
+
+    kind: Literal["agreed"] = "agreed"
+    key: str
+    value: Any
+
+
+class Selected(_Record):
+    """The model that goes to the sealed test, and why."""
+
+    kind: Literal["selected"] = "selected"
+    model: str
+    node: int | None
+    variant: int | None
+    by: Literal["validation", "agent", "base"]
+    reason: str
+
+
+class Tested(_Record):
+    """The one evaluation on the sealed test split, by the grader."""
+
+    kind: Literal["tested"] = "tested"
+    model: str
+    score: Score
+    base: Score
+    device_seconds: float
+    contamination: tuple[Overlap, ...] = ()
+
+
+Body = Annotated[
+    Opened
+    | Planned
+    | Built
+    | Reserved
+    | Settled
+    | Trained
+    | Evaluated
+    | Failed
+    | Concluded
+    | Agreed
+    | Selected
+    | Tested,
+    Field(discriminator="kind"),
+]
+
+
+class Event(_Record):
+    """One line of `events.jsonl`. `hash` covers everything else, `prev` included."""
+
+    schema_version: int = SCHEMA_VERSION
+    seq: int
+    time: float
+    body: Body
+    prev: str
+    hash: str = ""
+
+
+class RunManifest(_Record):
+    """`run.json`: everything resolved before any work started."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    digest: str
+    task: str
+    task_version: str
+    scorer_version: str
+    agent: str
+    backend: str
+    seed: int
+    base_model: str
+    base_digest: str
+    data_digest: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    budget: dict[str, Any] = Field(default_factory=dict)
+    cluster: str = "local"
+    isolation: str = "none"
+    network: str = "none"
+    hardware: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
+    created: str = ""
+
+
+class Gain(_Record):
+    """Normalised gain (score - base) / (reference - base), and how far it can be trusted.
+
+    `value` and `ci` are None where the task has no reference. `weak` marks a denominator under
+    twice the half-width of the score's interval.
+    """
+
+    value: float | None
+    ci: Interval | None
+    delta: float
+    delta_ci: Interval
+    reference: float | None
+    base: float
+    weak: bool = False
+    base_source: Literal["measured", "published"] = "measured"
+
+
+class Card(_Record):
+    """The answer of a run: what was reached, at what cost, and how it was checked."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    task: str
+    task_version: str
+    scorer_version: str
+    parser: str
+    agent: str
+    backend: str
+    seed: int
+    base_model: str
+    status: Literal[
+        "complete", "agent_failed", "no_valid_model", "cancelled", "infrastructure", "integrity"
+    ]
+    metric: str
+    direction: Literal["max", "min"]
+    validation: Score | None
+    confirmed: Interval | None = None
+    confirmed_value: float | None = None
+    test: Score
+    base_test: Score
+    base_validation: Score
+    gain: Gain
+    selected_node: int | None
+    selected_variant: int | None
+    selected_on: Literal["validation", "agent", "base"]
+    selected_recipe: DataRecipe | None = None
+    n_test_evaluations: int
+    nodes: int
+    nodes_failed: int
+    trainings: int
+    usage: Usage
+    budget: dict[str, Any]
+    stop_reason: str
+    overlap: tuple[Overlap, ...] = ()
+    isolation: str = "none"
+    network: str = "none"
+    hardware_class: str = ""
+    profile: str = ""
+    head: str = ""
+    tree_digest: str = ""
+    flags: tuple[str, ...] = ()
