@@ -1,1 +1,1 @@
-
+"""FT-Bench: a benchmark for agents that fine-tune language models."""

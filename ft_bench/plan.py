@@ -179,12 +179,8 @@ def changes(
 
 
 def _flat(recipe: DataRecipe, variant: Variant) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        f"variant.{name}": value
-        for name, value in variant.scheme()
-        .model_dump(mode="json", exclude={"replica", "recipe"})
-        .items()
-    }
+    scheme = variant.model_dump(mode="json", exclude={"replica", "recipe"})
+    fields: dict[str, Any] = {f"variant.{name}": value for name, value in scheme.items()}
     fields["recipe.max_samples"] = recipe.max_samples
     fields["recipe.sources"] = [source.model_dump(mode="json") for source in recipe.sources]
     for index, step in enumerate(recipe.steps):
@@ -221,11 +217,12 @@ def check_plan(
     """
     if len(plan.variants) > max_variants:
         raise PlanInvalid(
-            f"the plan has {len(plan.variants)} variants, expected at most {max_variants}; drop some"
+            f"the plan has {len(plan.variants)} variants, expected at most {max_variants}"
         )
     if plan.essence() in set(earlier):
         raise PlanInvalid(
-            f"the plan {plan.objective!r} repeats recipe and variants of an earlier node; change one field"
+            f"the plan {plan.objective!r} repeats recipe and variants of an earlier node; "
+            "change one field"
         )
     for recipe, variant in plan.configurations():
         sealed = [source.id for source in recipe.sources if source.id in _SEALED]

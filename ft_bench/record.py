@@ -43,6 +43,11 @@ __all__ = [
 SCHEMA_VERSION = 1
 
 
+CardStatus = Literal[
+    "complete", "agent_failed", "no_valid_model", "cancelled", "infrastructure", "integrity"
+]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,9 +63,8 @@ class Usage(_Record):
 
     def plus(self, other: Usage) -> Usage:
         """The sum, field by field."""
-        return Usage(
-            **{name: getattr(self, name) + getattr(other, name) for name in type(self).model_fields}
-        )
+        names = type(self).model_fields
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
 
 class Interval(_Record):
@@ -227,7 +231,7 @@ class Concluded(_Record):
 
 
 class Agreed(_Record):
-    """A decision that must be the same after a restart: an agent's choice or an insight, as data."""
+    """A decision that must be the same after a restart, as data: a choice or an insight."""
 
     kind: Literal["agreed"] = "agreed"
     key: str
@@ -340,9 +344,7 @@ class Card(_Record):
     backend: str
     seed: int
     base_model: str
-    status: Literal[
-        "complete", "agent_failed", "no_valid_model", "cancelled", "infrastructure", "integrity"
-    ]
+    status: CardStatus
     metric: str
     direction: Literal["max", "min"]
     validation: Score | None

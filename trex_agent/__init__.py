@@ -1,1 +1,1 @@
-
+"""TREX: an agent that searches a tree of fine-tuning plans."""

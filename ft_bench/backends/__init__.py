@@ -1,1 +1,1 @@
-
+"""Backends: vendor adapters, loaded by the registry and imported by nobody."""

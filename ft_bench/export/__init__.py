@@ -1,1 +1,1 @@
-
+"""Exports: readers of records that write for other tools."""

@@ -1,1 +1,1 @@
-
+"""Reports: pure readers of records."""

@@ -1,1 +1,1 @@
-
+"""Scorers: one file per task, pure functions."""

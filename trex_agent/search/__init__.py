@@ -1,1 +1,1 @@
-
+"""Search policies over the tree."""
