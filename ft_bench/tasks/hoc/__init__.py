@@ -1,0 +1,1 @@
+"""HoC: hallmarks of cancer in abstracts."""

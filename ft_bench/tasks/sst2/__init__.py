@@ -1,0 +1,1 @@
+"""SST-2: the sentiment of film-review sentences."""

@@ -1,0 +1,106 @@
+"""Multilabel: Macro-F1 of the positive class over a fixed list of labels.
+
+For each label F1 = 2 TP / (2 TP + FP + FN), 0 where that denominator is 0; the metric is the mean
+over all labels, so a label with no gold and no prediction counts as 0 and a perfect answer to a
+small selection may stay under 1. This equals scikit-learn's `f1_score(Y, P, average="macro")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ft_bench.protocols import ItemScore, Row
+from ft_bench_scorers.means import check_call, ratio
+from ft_bench_scorers.reasoning import VERBATIM, answer_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["Labels", "MultilabelScorer", "set_f1"]
+
+Labels = tuple[frozenset[str], bool]
+"""The labels that a parser found, and whether it found an answer at all."""
+
+
+def set_f1(found: Collection[str], gold: Collection[str]) -> float:
+    """2 |found & gold| / (|found| + |gold|); 1 where both are empty."""
+    size = len(found) + len(gold)
+    return 2.0 * len(set(found) & set(gold)) / size if size else 1.0
+
+
+@dataclass(slots=True)
+class MultilabelScorer:
+    """Macro-F1 over `labels`.
+
+    Args:
+        name: the metric's name.
+        version: moves whenever a value could change.
+        labels: every label, in the order of the statistics.
+        gold: the labels of a row.
+        parse: (answer text, parser name) to the labels found and whether anything was found.
+        parsers: the parser names that `parse` knows; `verbatim` strips no reasoning.
+    """
+
+    name: str
+    version: str
+    labels: tuple[str, ...]
+    gold: Callable[[Row], Collection[str]]
+    parse: Callable[[str, str], Labels]
+    parsers: tuple[str, ...] = ("strict", "lenient", VERBATIM)
+
+    def score_items(
+        self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
+    ) -> list[ItemScore]:
+        """Score each output: `value` is the F1 of its label set, `prediction` the label list."""
+        check_call(self.name, self.parsers, parser, rows, outputs)
+        return [
+            self._item(row, answer_text(output, parser), parser)
+            for row, output in zip(rows, outputs, strict=True)
+        ]
+
+    def _item(self, row: Row, text: str, parser: str) -> ItemScore:
+        found, valid = self.parse(text, parser)
+        return ItemScore(
+            id=str(row["id"]),
+            value=set_f1(found, self.gold(row)),
+            valid=valid,
+            prediction=[label for label in self.labels if label in found],
+        )
+
+    def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
+        """True positives, false positives, false negatives per label: shape (items, 3 labels)."""
+        import numpy as np
+
+        truth = self._indicator([self.gold(row) for row in rows])
+        found = self._indicator([item.prediction for item in items])
+        hit = truth & found
+        return np.concatenate([hit, found & ~truth, truth & ~found], axis=1).astype(np.float64)
+
+    def _indicator(self, sets: Sequence[Collection[str]]) -> NDArray[np.bool_]:
+        import numpy as np
+
+        cells = [[label in chosen for label in self.labels] for chosen in sets]
+        return np.asarray(cells, dtype=np.bool_).reshape(len(sets), len(self.labels))
+
+    def label_f1(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """F1 of each label. Shape (..., 3 labels) to (..., labels)."""
+        width = len(self.labels)
+        hit = 2.0 * sums[..., :width]
+        return ratio(hit, hit + sums[..., width : 2 * width] + sums[..., 2 * width :])
+
+    def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Macro-F1. Shape (..., 3 labels) to (...)."""
+        import numpy as np
+
+        return np.asarray(self.label_f1(sums).mean(axis=-1), dtype=np.float64)
+
+    def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
+        """F1 of each label by its name, and `micro_f1`."""
+        width = len(self.labels)
+        named = dict(zip(self.labels, map(float, self.label_f1(sums)), strict=True))
+        hit = 2.0 * float(sums[:width].sum())
+        wrong = float(sums[width:].sum())
+        return {**named, "micro_f1": hit / (hit + wrong) if hit + wrong else 0.0}

@@ -1,0 +1,107 @@
+"""Reference cases: what upstream's own scorers gave, and what ours give for the same outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = Path(os.environ.get("FT_BENCH_SHARED", ROOT.parent / "shared"))
+TOLERANCE = 1e-9
+
+pytestmark = pytest.mark.skipif(
+    not (SHARED / "cases").is_dir(), reason="needs the reference cases; set FT_BENCH_SHARED"
+)
+
+Case = dict[str, Any]
+
+
+def read_cases(task: str) -> list[Case]:
+    with (SHARED / "cases" / f"{task}.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def metric(scorer: Any, rows: list[Case], outputs: list[str], parser: str) -> float:
+    items = scorer.score_items(rows, outputs, parser=parser)
+    return float(scorer.value(scorer.statistics(rows, items).sum(axis=0)))
+
+
+def report(mismatches: Iterator[str]) -> None:
+    found = list(mismatches)
+    assert not found, f"{len(found)} mismatches, the first: " + " | ".join(found[:5])
+
+
+def hoc_mismatches(parser: str) -> Iterator[str]:
+    from ft_bench_scorers.hoc import LABELS, SCORER
+
+    for case in read_cases("hoc"):
+        samples = case.get("samples") or [case["sample"]]
+        outputs = case.get("outputs") or [case["output"]]
+        if parser == "strict" and any("think>" in output for output in outputs):
+            continue
+        rows = [{"id": sample["pmid"], "answer": sample["gold"]} for sample in samples]
+        official = case["official"]
+        if "macro_f1" in official:
+            ours = metric(SCORER, rows, outputs, parser)
+            if abs(ours - official["macro_f1"]) > TOLERANCE:
+                yield f"{case['id']}: {ours} for {official['macro_f1']}"
+            continue
+        (item,) = SCORER.score_items(rows, outputs, parser=parser)
+        vector = [int(label in item.prediction) for label in LABELS]
+        if vector != official["pred_vector"]:
+            yield f"{case['id']}: {vector} for {official['pred_vector']}"
+
+
+@pytest.mark.parametrize("parser", ["strict", "verbatim"])
+def test_hoc(parser: str) -> None:
+    report(hoc_mismatches(parser))
+
+
+def sst2_mismatches(parser: str) -> Iterator[str]:
+    from ft_bench_scorers.sst2 import NAMES, SCORER, find_sentiment
+
+    ids: dict[str | None, int] = {"negative": 0, "positive": 1, None: -1}
+    for case in read_cases("sst2"):
+        if "output" not in case:
+            rows = [{"id": str(i), "answer": NAMES[gold]} for i, gold in enumerate(case["gold"])]
+            outputs = ["" if label < 0 else str(label) for label in case["pred_ids"]]
+            if abs(metric(SCORER, rows, outputs, "strict") - case["official"]["glue_accuracy"]) > 0:
+                yield case["id"]
+            continue
+        if parser == "strict":
+            continue
+        official = case["official"][parser]["pred"]
+        ours: Any = find_sentiment(case["output"], parser)
+        ours = (ours or "missing") if parser == "contains_choice" else ids[ours]
+        if ours != official:
+            yield f"{case['id']}: {ours!r} for {official!r}"
+
+
+@pytest.mark.parametrize(
+    "parser", ["strict", "promptbench_cls", "promptbench_general", "contains_choice"]
+)
+def test_sst2(parser: str) -> None:
+    report(sst2_mismatches(parser))
+
+
+def test_sst2_default_parser_agrees_where_the_public_parsers_agree() -> None:
+    from ft_bench_scorers.sst2 import find_sentiment
+
+    words = {"negative": 0, "positive": 1, "missing": -1}
+    for case in read_cases("sst2"):
+        if "output" not in case or "think>" in case["output"]:
+            continue
+        official = case["official"]
+        found = {
+            official["promptbench_cls"]["pred"],
+            official["promptbench_general"]["pred"],
+            words[official["contains_choice"]["pred"]],
+        }
+        if len(found) == 1:
+            ours = words[find_sentiment(case["output"], "strict") or "missing"]
+            assert ours in found, case
