@@ -105,3 +105,46 @@ def test_sst2_default_parser_agrees_where_the_public_parsers_agree() -> None:
         if len(found) == 1:
             ours = words[find_sentiment(case["output"], "strict") or "missing"]
             assert ours in found, case
+
+
+def aci_mismatches() -> Iterator[str]:
+    from ft_bench_scorers.aci_bench import SCORER
+
+    for case in read_cases("aci_bench"):
+        rows = [{"id": case["id"], "answer": case["reference"]}]
+        (item,) = SCORER.score_items(rows, [case["output"]])
+        ours = {"rouge1": item.value, "rouge1_full": item.value, **item.components}
+        for name in ours.keys() & case["official"].keys():
+            if abs(ours[name] - case["official"][name]) > TOLERANCE:
+                yield f"{case['id']} {name}: {ours[name]} for {case['official'][name]}"
+
+
+def test_aci_bench() -> None:
+    report(aci_mismatches())
+
+
+def econ_mismatches(parser: str) -> Iterator[str]:
+    from ft_bench_scorers.econlogicqa import SCORER
+
+    fields = {
+        "strict": ("author_config", "extracted_no_stop", "exact_match_no_stop"),
+        "verbatim": ("author_config", "extracted", "exact_match"),
+        "lenient": ("lm_eval_pr4120", "extracted", "exact_match"),
+    }
+    config, extracted, match = fields[parser]
+    for case in read_cases("econlogicqa"):
+        official = case["official"][config]
+        rows = [{"id": case["id"], "answer": case["sample"]["gold"]}]
+        (item,) = SCORER.score_items(rows, [case["output"]], parser=parser)
+        if (item.prediction or "") != official[extracted].replace("[invalid]", ""):
+            yield f"{case['id']} {case['kind']}: {item.prediction!r} for {official[extracted]!r}"
+        if item.value != official[match]:
+            yield f"{case['id']}: {item.value} for {official[match]}"
+        pairs = official.get("pairwise_accuracy", item.components["pairwise_accuracy"])
+        if abs(item.components["pairwise_accuracy"] - pairs) > TOLERANCE:
+            yield f"{case['id']}: pairs {item.components} for {pairs}"
+
+
+@pytest.mark.parametrize("parser", ["strict", "verbatim", "lenient"])
+def test_econlogicqa(parser: str) -> None:
+    report(econ_mismatches(parser))

@@ -1,4 +1,4 @@
-"""Properties are checked on the same examples every time, without a clock and without a database."""
+"""Properties run on the same examples every time, without a clock or a database."""
 
 from __future__ import annotations
 
