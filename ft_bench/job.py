@@ -6,14 +6,28 @@ on Ray. Paths in a spec are absolute.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ft_bench.errors import FailureKind
+from ft_bench.files import write_json
 from ft_bench.plan import Variant
 
-__all__ = ["EvaluateJob", "Job", "JobOutcome", "ModelRef", "TrainJob", "Training"]
+__all__ = [
+    "EvaluateJob",
+    "Job",
+    "JobOutcome",
+    "ModelRef",
+    "TrainJob",
+    "Training",
+    "begin",
+    "finished",
+    "read_job",
+    "read_outcome",
+    "seconds_seen",
+]
 
 
 class _Record(BaseModel):
@@ -74,6 +88,8 @@ class EvaluateJob(_Record):
 
 
 Job = Annotated[TrainJob | EvaluateJob, Field(discriminator="kind")]
+_JOB: TypeAdapter[TrainJob | EvaluateJob] = TypeAdapter(Job)
+JOB_FILE, OUTCOME_FILE = "job.json", "outcome.json"
 
 
 class Training(_Record):
@@ -100,3 +116,46 @@ class JobOutcome(_Record):
     training: Training | None = None
     profile: str = ""
     seconds: dict[str, float] = Field(default_factory=dict)
+
+
+def begin(job: TrainJob | EvaluateJob) -> Path:
+    """Write `<out>/job.json` and forget an earlier outcome; returns the path of the job's file."""
+    out = Path(job.out)
+    (out / OUTCOME_FILE).unlink(missing_ok=True)
+    write_json(out / JOB_FILE, job)
+    return out / JOB_FILE
+
+
+def read_job(path: Path) -> Job:
+    """The job in a file.
+
+    Raises:
+        pydantic.ValidationError: where the file is not a job.
+    """
+    return _JOB.validate_json(path.read_bytes())
+
+
+def read_outcome(out: Path) -> JobOutcome | None:
+    """The outcome in a job's folder, None where there is none that can be read."""
+    try:
+        return JobOutcome.model_validate_json((out / OUTCOME_FILE).read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def finished(job: TrainJob | EvaluateJob) -> JobOutcome | None:
+    """The outcome of exactly this job if it had ended before, so that nothing is done twice."""
+    try:
+        known = read_job(Path(job.out) / JOB_FILE)
+    except (FileNotFoundError, ValidationError):
+        return None
+    return read_outcome(Path(job.out)) if known == job else None
+
+
+def seconds_seen(out: Path, since: float) -> float:
+    """Seconds from `since` (Unix time) to the last sign of life in a job's folder."""
+    outcome = read_outcome(out)
+    if outcome is not None:
+        return outcome.device_seconds
+    times = [path.stat().st_mtime for path in out.rglob("*") if path.is_file()]
+    return max(0.0, max(times, default=since) - since)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+from ft_bench.plan import DataRecipe, ExperimentPlan
+from ft_bench.record import Built, Diagnosis, Evaluated, Trained, Usage
+from ft_bench.task import Metric
+from ft_bench.tree import Tree
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ft_bench.job import EvaluateJob, Job, JobOutcome, ModelRef, Training, TrainJob
-    from ft_bench.lab import Lab
 
 __all__ = [
     "Agent",
+    "Brief",
     "Cluster",
     "DataBuilder",
     "Generator",
     "ItemScore",
+    "Lab",
     "Row",
     "RowReader",
     "Scorer",
@@ -97,6 +103,104 @@ class TaskData:
     validation: list[dict[str, Any]]
     test: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What an agent is told: the task in words, its data, its base model and its limits.
+
+    `train` and `validation` are JSONL files; the test split is named nowhere.
+    """
+
+    task: str
+    text: str
+    metric: Metric
+    train: Path
+    validation: Path
+    rows: Mapping[str, int]
+    base_model: str
+    workspace: Path
+    seed: int
+    slots: int
+    max_samples: int
+    max_variants: int
+    iterations: int
+
+
+class Lab(Protocol):
+    """The metered bench: all that an agent may do. Every call is journalled and idempotent.
+
+    Calls may come from several threads. Work that was already done for this run is answered from
+    the journal, so an agent that is a function of what the Lab shows resumes by being run again.
+    """
+
+    @property
+    def brief(self) -> Brief:
+        """The task, its data and the limits."""
+        ...
+
+    @property
+    def tree(self) -> Tree:
+        """All nodes so far, with plans, scores and diagnoses."""
+        ...
+
+    def remaining(self) -> Usage:
+        """What is left of each limit; infinite where there is none."""
+        ...
+
+    def propose(self, parent: int | None, plan: ExperimentPlan) -> int:
+        """Open a node. Costs one iteration, but for the root.
+
+        Raises:
+            PlanInvalid: where the plan breaks a rule of the contract.
+            BudgetExhausted: where no iteration is left.
+        """
+        ...
+
+    def build(self, node: int, recipe: DataRecipe) -> Built:
+        """Make a dataset: rows, hash, lineage and overlap with validation.
+
+        Raises:
+            JobFailed: DATA_SOURCE, DATA_EMPTY, DATA_SCHEMA or PLAN_INVALID; recorded.
+        """
+        ...
+
+    def train(self, node: int, variant: int, dataset: str, replica: int = 0) -> Trained:
+        """Train one variant of a node's plan on a dataset made by `build`.
+
+        Raises:
+            JobFailed: with the kind of failure; recorded.
+            BudgetExhausted: before anything is started.
+        """
+        ...
+
+    def evaluate(self, model: str) -> Evaluated:
+        """Score a trained model (or "base") on validation.
+
+        Raises:
+            JobFailed, BudgetExhausted: as for `train`.
+        """
+        ...
+
+    def items(self, model: str) -> list[dict[str, Any]]:
+        """Per-item outcomes of an evaluated model on validation, in the order of the split."""
+        ...
+
+    def probability_better(self, model: str, other: str) -> float:
+        """P(model beats other on validation), by the paired item bootstrap."""
+        ...
+
+    def conclude(self, node: int, diagnosis: Diagnosis) -> None:
+        """Close a node."""
+        ...
+
+    def submit(self, model: str, reason: str) -> None:
+        """Name the model that goes to the sealed test; without it the best on validation does."""
+        ...
+
+    def agree(self, key: str, make: Callable[[], Any]) -> Any:
+        """A decision as JSON data, made once and the same after every restart."""
+        ...
 
 
 class Agent(Protocol):

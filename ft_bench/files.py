@@ -1,0 +1,42 @@
+"""Files: written whole or not at all, so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel
+
+__all__ = ["write_json", "write_lines", "write_text"]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file by a temporary name, to the disk, then a rename."""
+    write_lines(path, (text,))
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write pieces of text one after the other, as `write_text` does; nothing is added between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w",
+        dir=path.parent,
+        prefix=f".{path.name}.",
+        delete=False,
+        encoding="utf-8",
+        errors="surrogatepass",
+        newline="",
+    ) as stream:
+        stream.writelines(lines)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(stream.name, path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a record, or JSON data, indented."""
+    data = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,21 @@
+"""The grader's process: `python -m ft_bench.grader spec.json` reads a GradeSpec, writes a Grade."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ft_bench.files import write_json
+from ft_bench.grader.grade import GradeSpec, grade
+
+
+def main(argv: list[str]) -> int:
+    """Grade as `argv[0]` says; the outcome goes to `grade.json` beside it."""
+    path = Path(argv[0])
+    spec = GradeSpec.model_validate_json(path.read_bytes())
+    write_json(path.with_name("grade.json"), grade(spec))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,141 @@
+"""Grade: one evaluation of the selected model and of the base on the sealed test split.
+
+Runs in a process of its own, started by the runner once the agent has ended. Only counts, scores
+and the models' own outputs come out; the rows of the test split never do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from ft_bench import registry
+from ft_bench.audit import overlap
+from ft_bench.digest import derive_seed
+from ft_bench.errors import JobFailed
+from ft_bench.job import EvaluateJob, ModelRef, begin, finished
+from ft_bench.outcome import filed, read_items, score_of, statistics_of, write_samples
+from ft_bench.prepare import prepared, read_rows
+from ft_bench.protocols import Row, Scorer
+from ft_bench.record import Gain, Overlap, Score
+from ft_bench.stats import gain_interval
+from ft_bench.task import TaskSpec
+
+__all__ = ["Grade", "GradeSpec", "grade"]
+
+
+class GradeSpec(BaseModel):
+    """What to grade. `tuned` is None where no valid model came out: the base stands alone.
+
+    `root` is the run directory, `out` a folder in it; `dataset` the selected model's training set.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: str
+    cache: str
+    private: str
+    root: str
+    out: str
+    base: ModelRef
+    tuned: ModelRef | None
+    dataset: str | None
+    batch_size: int
+    generator: str
+    seed: int
+
+
+class Grade(BaseModel):
+    """What the grader found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    test: Score
+    base: Score
+    gain: Gain
+    contamination: tuple[Overlap, ...]
+    device_seconds: float
+
+
+def grade(spec: GradeSpec) -> Grade:
+    """Evaluate, score and compare.
+
+    Raises:
+        JobFailed: where the base model cannot be evaluated; a tuned model that cannot gets the
+            metric's floor on every item.
+    """
+    task = registry.task(spec.task)
+    data = prepared(task, Path(spec.cache), Path(spec.private))
+    rows: list[Row] = list(read_rows(data.test))
+    scorer = registry.scorer(task.scorer)
+    names = {"base": spec.base} | ({"tuned": spec.tuned} if spec.tuned else {})
+    jobs = {name: _job(spec, task, data.test, name, model) for name, model in names.items()}
+    scores, seconds = {}, 0.0
+    for name, job in jobs.items():
+        device_seconds, profile = _evaluate(job, name, rows, scorer)
+        seconds += device_seconds
+        samples = Path(job.out) / "samples.jsonl"
+        score = score_of(task, scorer, rows, read_items(samples), "test")
+        scores[name] = filed(score, Path(spec.root), samples, profile)
+    chosen = "tuned" if spec.tuned else "base"
+    statistics = {
+        name: statistics_of(Path(job.out) / "samples.jsonl", rows, scorer)
+        for name, job in jobs.items()
+    }
+    half = (scores[chosen].ci.high - scores[chosen].ci.low) / 2
+    return Grade(
+        test=scores[chosen],
+        base=scores["base"],
+        gain=gain_interval(
+            statistics[chosen],
+            statistics["base"],
+            scorer.value,
+            reference=task.reference.score if task.reference else None,
+            half_width=half,
+            seed=derive_seed(spec.seed, "gain"),
+            direction=task.metric.direction,
+            span=(task.metric.floor, task.metric.ceiling),
+        ),
+        contamination=_contamination(spec.dataset, rows),
+        device_seconds=round(seconds, 3),
+    )
+
+
+def _job(spec: GradeSpec, task: TaskSpec, rows: Path, name: str, model: ModelRef) -> EvaluateJob:
+    return EvaluateJob(
+        model=model,
+        rows=str(rows),
+        split="test",
+        scorer=task.scorer,
+        parser=task.parser,
+        max_new_tokens=task.generation.max_new_tokens,
+        out=str(Path(spec.out) / name),
+        batch_size=spec.batch_size,
+        generator=spec.generator,
+    )
+
+
+def _evaluate(job: EvaluateJob, name: str, rows: list[Row], scorer: Scorer) -> tuple[float, str]:
+    """Device-seconds and profile; samples are on disk when this returns."""
+    outcome = finished(job)
+    if outcome is None:
+        begin(job)
+        outcome = registry.load("backends", "worker")(job)
+    if outcome.failure is None:
+        return outcome.device_seconds, outcome.profile
+    if name == "base":
+        raise JobFailed(outcome.failure, f"the base model on test: {outcome.cause}")
+    nothing = [""] * len(rows)
+    items = scorer.score_items(rows, nothing, parser=job.parser)
+    write_samples(Path(job.out) / "samples.jsonl", rows, nothing, items)
+    return outcome.device_seconds, f"floor: {outcome.failure}"
+
+
+def _contamination(dataset: str | None, rows: list[Row]) -> tuple[Overlap, ...]:
+    if dataset is None:
+        return ()
+    import datasets
+
+    prompts = datasets.load_from_disk(dataset)["prompt"][:]
+    return (overlap("test", [str(row["prompt"]) for row in rows], prompts),)

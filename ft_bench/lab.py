@@ -1,0 +1,440 @@
+"""Lab: the metered bench. Every verb is journalled, charged, and answered once.
+
+A verb that the journal already holds is answered from it, so an interrupted run resumes by
+running its agent again: see `docs/design/resume.md`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from ft_bench.audit import Reference
+from ft_bench.budget import Budget
+from ft_bench.dataset import Datasets
+from ft_bench.digest import derive_seed, digest
+from ft_bench.errors import JobFailed, PlanInvalid, UsageError
+from ft_bench.job import EvaluateJob, Job, JobOutcome, ModelRef, TrainJob, finished, read_outcome
+from ft_bench.ledger import Ledger
+from ft_bench.outcome import filed, read_items, read_samples, score_of, statistics_of
+from ft_bench.plan import DataRecipe, ExperimentPlan, Variant, check_plan
+from ft_bench.prepare import Prepared, read_rows
+from ft_bench.protocols import Brief, Cluster, Row, Scorer
+from ft_bench.record import (
+    Agreed,
+    Built,
+    Concluded,
+    Diagnosis,
+    Evaluated,
+    Failed,
+    Planned,
+    Selected,
+    Trained,
+    Usage,
+)
+from ft_bench.stats import probability_better
+from ft_bench.tree import Node, Tree
+
+__all__ = ["BASE", "MeteredLab", "Setting", "model_id"]
+
+BASE = "base"
+T = TypeVar("T")
+Phase = Literal["plan", "build", "train", "evaluate"]
+
+
+def model_id(node: int, variant: int, replica: int = 0) -> str:
+    """The name of a trained model: "n3v1", and "n3v1r2" for its second confirmation."""
+    return f"n{node}v{variant}" + (f"r{replica}" if replica else "")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is fixed before any work: the task, its data, the base model, seed and budget."""
+
+    data: Prepared
+    scorer: Scorer
+    base: ModelRef
+    base_name: str
+    seed: int
+    budget: Budget
+    job_seconds: float = 3600.0
+    batch_size: int = 64
+    trainer: str = "trl"
+    generator: str = "transformers"
+
+
+class MeteredLab:
+    """The Lab of one run, over its ledger and a cluster.
+
+    Args:
+        setting: what is fixed.
+        ledger: the run's books.
+        cluster: where jobs run.
+        datasets: makes datasets.
+    """
+
+    def __init__(
+        self, setting: Setting, ledger: Ledger, cluster: Cluster, datasets: Datasets
+    ) -> None:
+        self.setting, self.ledger, self.cluster = setting, ledger, cluster
+        self.datasets = datasets
+        self.paths = ledger.journal.paths
+        self.submitted: Selected | None = None
+
+    # --- what an agent may see -------------------------------------------------------------
+
+    @cached_property
+    def brief(self) -> Brief:
+        """The task, its data and the limits."""
+        spec, budget = self.setting.data.spec, self.setting.budget
+        workspace = self.paths.root / "workspace"
+        workspace.mkdir(exist_ok=True)
+        return Brief(
+            task=spec.id,
+            text=spec.brief,
+            metric=spec.metric,
+            train=self.setting.data.train,
+            validation=self.setting.data.validation,
+            rows={split: self.setting.data.rows[split] for split in ("train", "validation")},
+            base_model=self.setting.base_name,
+            workspace=workspace,
+            seed=self.setting.seed,
+            slots=self.cluster.slots,
+            max_samples=min(spec.max_samples, budget.samples),
+            max_variants=budget.variants,
+            iterations=budget.iterations,
+        )
+
+    @property
+    def tree(self) -> Tree:
+        """All nodes so far."""
+        return self.ledger.tree
+
+    def remaining(self) -> Usage:
+        """What is left of each limit.
+
+        Iterations count the nodes shown so far, so that an agent run again after a restart sees
+        what it saw the first time.
+        """
+        with self.ledger.lock:
+            used = sum(node.parent is not None for node in self.tree)
+            return Usage.model_construct(
+                iterations=self.setting.budget.iterations - used,
+                device_seconds=self.ledger.meter.remaining("device_seconds"),
+                wall_seconds=self.ledger.wall_left(),
+                tokens=self.ledger.meter.remaining("tokens"),
+                usd=self.ledger.meter.remaining("usd"),
+            )
+
+    def items(self, model: str) -> list[dict[str, Any]]:
+        """Per-item outcomes of an evaluated model on validation."""
+        return read_samples(self._samples(model))
+
+    def probability_better(self, model: str, other: str) -> float:
+        """P(model beats other on validation), by the paired item bootstrap."""
+        scorer, rows = self.setting.scorer, self._rows
+        mine, theirs = (statistics_of(self._samples(name), rows, scorer) for name in (model, other))
+        return probability_better(
+            mine,
+            theirs,
+            scorer.value,
+            seed=derive_seed(self.setting.seed, "compare", model, other),
+            direction=self.tree.direction,
+        )
+
+    # --- the verbs -------------------------------------------------------------------------
+
+    def propose(self, parent: int | None, plan: ExperimentPlan) -> int:
+        """Open a node. Costs one iteration, but for the root."""
+        with self.ledger.lock:
+            key = f"planned {parent} {digest(plan)}"
+            if (known := self.ledger.show(key)) is not None:
+                return int(known.node)
+            self._check_plan(parent, plan)
+            if parent is not None:
+                self.ledger.meter.check(Usage(iterations=1), "A further node")
+                self.ledger.check_wall()
+            node = len(self.tree)
+            self.ledger.record(Planned(node=node, parent=parent, plan=plan))
+            return node
+
+    def _check_plan(self, parent: int | None, plan: ExperimentPlan) -> None:
+        if (parent is None) != (len(self.tree) == 0):
+            raise PlanInvalid(
+                f"parent {parent!r} does not fit a tree of {len(self.tree)} nodes; the first node "
+                "has no parent and every other has one"
+            )
+        if parent is not None and parent not in self.tree.nodes:
+            raise PlanInvalid(f"parent {parent!r} is no node; expected 0 to {len(self.tree) - 1}")
+        best = self.tree.node(parent).best(self.tree.direction) if parent is not None else None
+        origin = (best.recipe, best.variant) if best else None
+        earlier = [node.plan.essence() for node in self.tree]
+        check_plan(plan, origin, earlier, self.setting.budget.variants)
+
+    def build(self, node: int, recipe: DataRecipe) -> Built:
+        """Make a dataset, or find the one that the same recipe made before."""
+        key = f"built {node} {digest(recipe)}"
+        with self.ledger.lock:
+            if (known := self.ledger.show(key)) is not None:
+                return _answer(known, Built)
+            self.ledger.check_wall()
+            started = time.monotonic()
+            try:
+                made = self.datasets.build(recipe, self.brief.max_samples)
+            except JobFailed as failure:
+                raise self._failed(node, None, "build", failure, key=key) from failure
+            body = Built(
+                node=node,
+                recipe=recipe,
+                dataset=made.dataset,
+                rows=made.rows,
+                rows_read=made.rows_read,
+                path=str(made.path.relative_to(self.paths.root)),
+                lineage=made.lineage,
+                overlap=(self._validation.overlap(made.prompts()),),
+                seconds=round(time.monotonic() - started, 3),
+            )
+            self.ledger.record(body)
+            return body
+
+    def train(self, node: int, variant: int, dataset: str, replica: int = 0) -> Trained:
+        """Train one variant of a node's plan on a dataset that `build` made."""
+        model = model_id(node, variant, replica)
+        key = f"trained {model}"
+        with self.ledger.lock:
+            if (known := self.ledger.show(key)) is not None:
+                return _answer(known, Trained)
+            _, scheme = self._configuration(node, variant)
+            job = self._train_job(node, variant, replica, scheme, self._dataset(node, dataset))
+        outcome = self._run(job, f"Training {model}")
+        with self.ledger.lock:
+            if outcome.failure is not None or outcome.training is None:
+                failure = JobFailed(outcome.failure or "INFRA", outcome.cause)
+                raise self._failed(node, variant, "train", failure, replica=replica, key=key)
+            made = outcome.training
+            body = Trained(
+                model=model,
+                node=node,
+                variant=variant,
+                replica=replica,
+                dataset=dataset,
+                path=str(Path(job.out).relative_to(self.paths.root)),
+                seed=job.seed,
+                device_seconds=outcome.device_seconds,
+                samples=made.samples,
+                tokens=made.tokens,
+                steps=made.steps,
+                train_loss=made.first_loss,
+                final_loss=made.last_loss,
+                truncated=made.truncated,
+            )
+            self.ledger.record(body)
+            return body
+
+    def evaluate(self, model: str) -> Evaluated:
+        """Score a trained model, or "base", on validation."""
+        key = f"evaluated {model}"
+        with self.ledger.lock:
+            if (known := self.ledger.show(key)) is not None:
+                return _answer(known, Evaluated)
+            trained = None if model == BASE else self._trained(model)
+            job = self._evaluate_job(model, trained)
+        free = trained is None
+        outcome = self._run(job, f"Evaluating {model}", free=free)
+        with self.ledger.lock:
+            if outcome.failure is not None:
+                failure = JobFailed(outcome.failure, outcome.cause)
+                if trained is None:
+                    raise failure
+                raise self._failed(
+                    trained.node,
+                    trained.variant,
+                    "evaluate",
+                    failure,
+                    replica=trained.replica,
+                    key=key,
+                )
+            samples = Path(job.out) / "samples.jsonl"
+            score = score_of(
+                self.setting.data.spec,
+                self.setting.scorer,
+                self._rows,
+                read_items(samples),
+                "validation",
+            )
+            body = Evaluated(
+                model=model,
+                node=trained.node if trained else None,
+                variant=trained.variant if trained else None,
+                replica=trained.replica if trained else 0,
+                score=filed(score, self.paths.root, samples, outcome.profile),
+                device_seconds=outcome.device_seconds,
+            )
+            self.ledger.record(body)
+            return body
+
+    def conclude(self, node: int, diagnosis: Diagnosis) -> None:
+        """Close a node: it succeeded if at least one variant was scored."""
+        with self.ledger.lock:
+            if self.ledger.show(f"concluded {node}") is not None:
+                return
+            scored = any(item.score is not None for item in self._node(node).outcomes)
+            self.ledger.record(
+                Concluded(
+                    node=node, status="succeeded" if scored else "failed", diagnosis=diagnosis
+                )
+            )
+
+    def submit(self, model: str, reason: str) -> None:
+        """Name the model that goes to the sealed test. The last call counts."""
+        with self.ledger.lock:
+            trained = self._trained(model)
+            self.submitted = Selected(
+                model=model, node=trained.node, variant=trained.variant, by="agent", reason=reason
+            )
+
+    def agree(self, key: str, make: Callable[[], Any]) -> Any:
+        """A decision as JSON data, made once and the same after every restart."""
+        with self.ledger.lock:
+            known = self.ledger.show(f"agreed {key}")
+            if known is None:
+                known = Agreed(key=key, value=make())
+                self.ledger.record(known)
+            return known.value
+
+    # --- how it is done --------------------------------------------------------------------
+
+    def _failed(
+        self,
+        node: int,
+        variant: int | None,
+        phase: Phase,
+        failure: JobFailed,
+        *,
+        key: str,
+        replica: int = 0,
+    ) -> JobFailed:
+        if failure.kind != "INFRA":
+            self.ledger.record(
+                Failed(
+                    node=node,
+                    variant=variant,
+                    replica=replica,
+                    phase=phase,
+                    failure=failure.kind,
+                    cause=failure.cause,
+                    key=key,
+                )
+            )
+        return failure
+
+    def _run(self, job: Job, purpose: str, *, free: bool = False) -> JobOutcome:
+        """Run a job within a reservation, or find that it had already finished.
+
+        A job that is lost to the machine, not to itself, is run once more.
+        """
+        done = finished(job)
+        if done is not None:
+            return done
+        shutil.rmtree(job.out, ignore_errors=True)
+        if free:
+            return self.cluster.run(job, self.setting.job_seconds)
+        with self.ledger.reserved(Path(job.out), purpose) as allowance:
+            outcome = self.cluster.run(job, allowance.limit)
+            allowance.used.append(outcome.device_seconds)
+            left = allowance.limit - outcome.device_seconds
+            if outcome.failure == "INFRA" and left > 0:
+                outcome = self.cluster.run(job, left)
+                allowance.used.append(outcome.device_seconds)
+        return outcome
+
+    def _train_job(
+        self, node: int, variant: int, replica: int, scheme: Variant, dataset: Built
+    ) -> TrainJob:
+        return TrainJob(
+            init=self.setting.base,
+            dataset=str(self.paths.root / dataset.path),
+            dataset_hash=dataset.dataset,
+            variant=scheme,
+            seed=derive_seed(self.setting.seed, node, variant, replica, "train"),
+            out=str(self.paths.variant(node, variant, replica)),
+            token_cache=str(self.paths.tokens),
+            trainer=self.setting.trainer,
+        )
+
+    def _evaluate_job(self, model: str, trained: Trained | None) -> EvaluateJob:
+        spec = self.setting.data.spec
+        out = self.paths.root / trained.path / "validation" if trained else self.paths.base
+        return EvaluateJob(
+            model=self.model_ref(model),
+            rows=str(self.setting.data.validation),
+            split="validation",
+            scorer=spec.scorer,
+            parser=spec.parser,
+            max_new_tokens=spec.generation.max_new_tokens,
+            out=str(out),
+            batch_size=self.setting.batch_size,
+            generator=self.setting.generator,
+        )
+
+    def model_ref(self, model: str) -> ModelRef:
+        """How a model is loaded: the base, or what a training left in its folder."""
+        if model == BASE:
+            return self.setting.base
+        outcome = read_outcome(self.paths.root / self._trained(model).path)
+        if outcome is None or outcome.training is None:
+            raise UsageError(f"model {model!r} has no weights; its folder was removed")
+        return outcome.training.model
+
+    def _configuration(self, node: int, variant: int) -> tuple[DataRecipe, Variant]:
+        configurations = self._node(node).plan.configurations()
+        if not 0 <= variant < len(configurations):
+            raise UsageError(
+                f"node {node} has no variant {variant!r}; expected 0 to {len(configurations) - 1}"
+            )
+        return configurations[variant]
+
+    def _node(self, node: int) -> Node:
+        if node not in self.tree.nodes:
+            raise UsageError(f"there is no node {node!r}; expected 0 to {len(self.tree) - 1}")
+        return self.tree.node(node)
+
+    def _dataset(self, node: int, dataset: str) -> Built:
+        for built in self._node(node).datasets:
+            if built.dataset == dataset:
+                return built
+        raise UsageError(f"node {node} has no dataset {dataset[:12]!r}; call build first")
+
+    def _trained(self, model: str) -> Trained:
+        body = self.ledger.seen(f"trained {model}")
+        if not isinstance(body, Trained):
+            raise UsageError(f"there is no trained model {model!r}; train it first")
+        return body
+
+    def _samples(self, model: str) -> Path:
+        body = self.ledger.seen(f"evaluated {model}")
+        if not isinstance(body, Evaluated):
+            raise UsageError(f"model {model!r} was not evaluated; call evaluate first")
+        return self.paths.root / body.score.samples
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        return list(read_rows(self.setting.data.validation))
+
+    @cached_property
+    def _validation(self) -> Reference:
+        return Reference("validation", [str(row["prompt"]) for row in self._rows])
+
+
+def _answer(body: object, expected: type[T]) -> T:
+    """A journalled answer again; a journalled failure is raised again."""
+    if isinstance(body, Failed):
+        raise JobFailed(body.failure, body.cause)
+    if not isinstance(body, expected):
+        raise TypeError(f"the journal holds {type(body).__name__}, expected {expected.__name__}")
+    return body

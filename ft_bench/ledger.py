@@ -1,0 +1,203 @@
+"""Ledger: a run's journal with its meter; answers what was done and charges what is to be done.
+
+An answer that the journal holds becomes visible in the tree only when it is asked for again, so a
+restarted agent walks through the same views as the first time.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ft_bench.budget import Budget, Meter
+from ft_bench.digest import canonical_json, digest
+from ft_bench.errors import BudgetExhausted
+from ft_bench.job import seconds_seen
+from ft_bench.record import (
+    Agreed,
+    Built,
+    Concluded,
+    Evaluated,
+    Failed,
+    Opened,
+    Planned,
+    Reserved,
+    Settled,
+    Trained,
+    Usage,
+)
+from ft_bench.store import Journal
+from ft_bench.tree import Tree
+
+__all__ = ["Allowance", "Ledger"]
+
+_LEAST_SECONDS = 1.0
+_KILL_MARGIN = 0.95
+
+
+@dataclass(slots=True)
+class Allowance:
+    """What one piece of work may use, in device-seconds; the work fills in `used`."""
+
+    limit: float
+    used: list[float] = field(default_factory=list)
+
+
+class Ledger:
+    """The books of one run. Thread-safe; `lock` may be held around several calls.
+
+    Args:
+        journal: open; held by this process.
+        budget: the limits.
+        slots: how many jobs run at once; they share what is left.
+        job_seconds: the longest that one job may take.
+    """
+
+    def __init__(
+        self, journal: Journal, budget: Budget, *, tree: Tree, slots: int, job_seconds: float
+    ) -> None:
+        self.journal, self.budget, self.slots, self.job_seconds = (
+            journal,
+            budget,
+            slots,
+            job_seconds,
+        )
+        self.meter = Meter.of(budget, journal.bodies)
+        self.tree = tree
+        self.lock = threading.RLock()
+        self._known = {_key(body): body for body in journal.bodies}
+        self._shown: set[str] = set()
+        self._busy = 0
+        self._earlier_wall = _wall_of_attempts(journal)
+        self._started = time.monotonic()
+        self._settle_orphans()
+
+    def show(self, key: str) -> Any:
+        """The journalled body for `key`, from now on visible in the tree; None where none is."""
+        with self.lock:
+            body = self._known.get(key)
+            if body is not None and key not in self._shown:
+                self._shown.add(key)
+                self.tree = self.tree.with_body(body)
+            return body
+
+    def seen(self, key: str) -> Any:
+        """The body for `key` if it is visible already, else None."""
+        return self._known.get(key) if key in self._shown else None
+
+    def record(self, body: Any) -> None:
+        """Journal a body, charge it and show it."""
+        with self.lock:
+            self.journal.append(body)
+            self.meter.apply(body)
+            key = _key(body)
+            self._known[key] = body
+            self.show(key)
+
+    @contextmanager
+    def reserved(self, out: Path, purpose: str) -> Iterator[Allowance]:
+        """Set device-seconds aside for a job whose folder is `out`, and settle afterwards.
+
+        Raises:
+            BudgetExhausted: before anything is started.
+        """
+        with self.lock:
+            self.check_wall()
+            share = self._share(purpose)
+            name = f"{out.relative_to(self.journal.paths.root)}#{len(self.journal.events)}"
+            amount = Usage(device_seconds=share)
+            self.record(Reserved(reservation=name, amount=amount, purpose=purpose))
+            self._busy += 1
+        allowance = Allowance(limit=share * _KILL_MARGIN)
+        try:
+            yield allowance
+        finally:
+            with self.lock:
+                self._busy -= 1
+                spent = Usage(device_seconds=min(share, sum(allowance.used)))
+                self.record(Settled(reservation=name, used=spent))
+
+    def _share(self, purpose: str) -> float:
+        """Device-seconds to set aside: the job limit, or a fair part of what is left."""
+        left = self.meter.remaining("device_seconds")
+        part = left / max(1, self.slots - self._busy)
+        share = min(self.job_seconds, part, self.wall_left())
+        if share < _LEAST_SECONDS:
+            raise BudgetExhausted(
+                "device_seconds",
+                f"{purpose} needs at least {_LEAST_SECONDS:g} device-seconds but {part:.3g} of "
+                f"{self.budget.device_seconds or 0:g} are left for it; raise --budget.device-hours",
+            )
+        return share
+
+    def wall_left(self) -> float:
+        """Seconds until the wall-clock limit, over all attempts; infinite where there is none."""
+        limit = self.budget.wall_seconds
+        return math.inf if limit is None else limit - self.wall_spent()
+
+    def wall_spent(self) -> float:
+        """Seconds that all attempts, this one included, have worked on the run."""
+        return self._earlier_wall + time.monotonic() - self._started
+
+    def check_wall(self) -> None:
+        """Refuse further work once the wall-clock limit is reached.
+
+        Raises:
+            BudgetExhausted: names the limit.
+        """
+        if self.wall_left() <= 0:
+            raise BudgetExhausted(
+                "wall_seconds",
+                f"The wall-clock limit of {self.budget.wall_seconds:g} s is used up; raise "
+                "--budget.wall",
+            )
+
+    def _settle_orphans(self) -> None:
+        """Charge what a process that died had begun: what its job's folder shows it used."""
+        times = {
+            event.body.reservation: event.time
+            for event in self.journal.events
+            if isinstance(event.body, Reserved)
+        }
+        for name, amount in list(self.meter.open.items()):
+            folder = self.journal.paths.root / name.rpartition("#")[0]
+            seconds = min(amount.device_seconds, seconds_seen(folder, times[name]))
+            self.record(Settled(reservation=name, used=Usage(device_seconds=seconds), orphan=True))
+
+
+def _key(body: Any) -> str:
+    """What a journalled answer is found by: the verb and what it was asked."""
+    match body:
+        case Planned():
+            return f"planned {body.parent} {digest(body.plan)}"
+        case Built():
+            return f"built {body.node} {digest(body.recipe)}"
+        case Trained():
+            return f"trained {body.model}"
+        case Evaluated():
+            return f"evaluated {body.model}"
+        case Failed():
+            return body.key
+        case Concluded():
+            return f"concluded {body.node}"
+        case Agreed():
+            return f"agreed {body.key}"
+        case _:
+            return f"{body.kind} {canonical_json(body)}"
+
+
+def _wall_of_attempts(journal: Journal) -> float:
+    """Seconds that earlier processes worked on the run, from their first to their last event."""
+    total, opened, last = 0.0, None, 0.0
+    for event in journal.events:
+        if isinstance(event.body, Opened):
+            total += last - opened if opened is not None else 0.0
+            opened = event.time
+        last = event.time
+    return total
