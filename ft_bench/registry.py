@@ -13,7 +13,7 @@ from ft_bench.errors import PrerequisiteError, UnknownName, UsageError
 from ft_bench.protocols import Scorer
 from ft_bench.task import TaskSpec, load_task
 
-__all__ = ["Group", "available", "load", "origin", "scorer", "task", "tasks"]
+__all__ = ["Group", "available", "backend", "backends", "load", "origin", "scorer", "task", "tasks"]
 
 Group = Literal["agents", "scorers", "backends", "tasks"]
 _NOUN = {"agents": "agent", "scorers": "scorer", "backends": "backend", "tasks": "task"}
@@ -56,6 +56,25 @@ def load(group: Group, name: str) -> Any:
             f"The {_NOUN[group]} {name!r} ({points[name].value}) cannot be imported: {cause}; "
             "install the package it needs"
         ) from cause
+
+
+def backends(kind: str) -> list[str]:
+    """Names of the back ends of one kind ("llm", "cluster", ...), without the kind, sorted."""
+    prefix = f"{kind}."
+    return sorted(n.removeprefix(prefix) for n in available("backends") if n.startswith(prefix))
+
+
+def backend(kind: str, name: str) -> Any:
+    """The back end of one kind called `name`.
+
+    Raises:
+        UnknownName: with the nearest of that kind.
+    """
+    known = backends(kind)
+    if name not in known:
+        noun = "backend" if kind == "llm" else f"{kind} backend"
+        raise UnknownName(noun, name, known, "ft-bench plugins list")
+    return load("backends", f"{kind}.{name}")
 
 
 def origin(group: Group, name: str) -> str:

@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -106,13 +106,17 @@ def _parse(path: Path, number: int, line: bytes) -> Event:
 class Journal:
     """The open journal of a run, held by one process at a time.
 
+    Args:
+        paths: of the run.
+        watch: told each new event once it is on disk.
+
     Raises:
         StoreBusy: where another live process holds the run.
         ChainBroken: where the journal was altered.
     """
 
-    def __init__(self, paths: RunPaths) -> None:
-        self.paths = paths
+    def __init__(self, paths: RunPaths, watch: Callable[[Event], None] | None = None) -> None:
+        self.paths, self._watch = paths, watch
         paths.root.mkdir(parents=True, exist_ok=True)
         self._lock = _hold(paths.lock)
         try:
@@ -141,6 +145,8 @@ class Journal:
         self._stream.flush()
         os.fsync(self._stream.fileno())
         self.events.append(event)
+        if self._watch is not None:
+            self._watch(event)
         return event
 
     def open_attempt(self) -> int:

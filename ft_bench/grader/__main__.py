@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from ft_bench.files import write_json
-from ft_bench.grader.grade import GradeSpec, grade
+from ft_bench.grader.grade import grade
+from ft_bench.grader.spec import GradeSpec
 
 
 def main(argv: list[str]) -> int:

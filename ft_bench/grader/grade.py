@@ -8,54 +8,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from ft_bench import registry
 from ft_bench.audit import overlap
 from ft_bench.digest import derive_seed
 from ft_bench.errors import JobFailed
+from ft_bench.grader.spec import Grade, GradeSpec
 from ft_bench.job import EvaluateJob, ModelRef, begin, finished
 from ft_bench.outcome import filed, read_items, score_of, statistics_of, write_samples
 from ft_bench.prepare import prepared, read_rows
 from ft_bench.protocols import Row, Scorer
-from ft_bench.record import Gain, Overlap, Score
+from ft_bench.record import Overlap
 from ft_bench.stats import gain_interval
 from ft_bench.task import TaskSpec
 
-__all__ = ["Grade", "GradeSpec", "grade"]
-
-
-class GradeSpec(BaseModel):
-    """What to grade. `tuned` is None where no valid model came out: the base stands alone.
-
-    `root` is the run directory, `out` a folder in it; `dataset` the selected model's training set.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    task: str
-    cache: str
-    private: str
-    root: str
-    out: str
-    base: ModelRef
-    tuned: ModelRef | None
-    dataset: str | None
-    batch_size: int
-    generator: str
-    seed: int
-
-
-class Grade(BaseModel):
-    """What the grader found."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    test: Score
-    base: Score
-    gain: Gain
-    contamination: tuple[Overlap, ...]
-    device_seconds: float
+__all__ = ["grade"]
 
 
 def grade(spec: GradeSpec) -> Grade:
