@@ -2,38 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-SHARED = Path(os.environ.get("FT_BENCH_SHARED", ROOT.parent / "shared"))
-TOLERANCE = 1e-9
-
-pytestmark = pytest.mark.skipif(
-    not (SHARED / "cases").is_dir(), reason="needs the reference cases; set FT_BENCH_SHARED"
-)
-
-Case = dict[str, Any]
-
-
-def read_cases(task: str) -> list[Case]:
-    with (SHARED / "cases" / f"{task}.jsonl").open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
-def metric(scorer: Any, rows: list[Case], outputs: list[str], parser: str) -> float:
-    items = scorer.score_items(rows, outputs, parser=parser)
-    return float(scorer.value(scorer.statistics(rows, items).sum(axis=0)))
-
-
-def report(mismatches: Iterator[str]) -> None:
-    found = list(mismatches)
-    assert not found, f"{len(found)} mismatches, the first: " + " | ".join(found[:5])
+from reference import TOLERANCE, metric, read_cases, report
 
 
 def hoc_mismatches(parser: str) -> Iterator[str]:
