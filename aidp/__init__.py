@@ -1,0 +1,88 @@
+"""AIDP: data operators that an agent composes, exact, reproducible and fast.
+
+Each operator takes a `datasets.Dataset` and gives one back; `aidp.run` runs a recipe of
+them as data; `aidp.catalogue` describes them. Importing this package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from aidp.errors import AidpError
+
+if TYPE_CHECKING:
+    from aidp.answers import normalise_list
+    from aidp.blend import balance_classes, mix
+    from aidp.choose import select_by_random, select_by_score
+    from aidp.conflicts import drop_conflicts
+    from aidp.dedup import deduplicate_by_text_hash
+    from aidp.describe import catalogue
+    from aidp.engine import run
+    from aidp.filter import select_by_filter
+    from aidp.length import filter_by_token_length, filter_by_word_count
+    from aidp.load import load_local_dataset, load_remote_dataset
+    from aidp.molecules import augment_smiles, filter_valid_smiles
+    from aidp.outcome import Account, Outcome, RunOutcome
+    from aidp.overlap import decontaminate
+    from aidp.recipe import recipe_digest, validate
+
+_HOMES = {
+    "Account": "outcome",
+    "Outcome": "outcome",
+    "RunOutcome": "outcome",
+    "augment_smiles": "molecules",
+    "balance_classes": "blend",
+    "catalogue": "describe",
+    "decontaminate": "overlap",
+    "deduplicate_by_text_hash": "dedup",
+    "drop_conflicts": "conflicts",
+    "filter_by_token_length": "length",
+    "filter_by_word_count": "length",
+    "filter_valid_smiles": "molecules",
+    "load_local_dataset": "load",
+    "load_remote_dataset": "load",
+    "mix": "blend",
+    "normalise_list": "answers",
+    "recipe_digest": "recipe",
+    "run": "engine",
+    "select_by_filter": "filter",
+    "select_by_random": "choose",
+    "select_by_score": "choose",
+    "validate": "recipe",
+}
+
+__all__ = [
+    "Account",
+    "AidpError",
+    "Outcome",
+    "RunOutcome",
+    "augment_smiles",
+    "balance_classes",
+    "catalogue",
+    "decontaminate",
+    "deduplicate_by_text_hash",
+    "drop_conflicts",
+    "filter_by_token_length",
+    "filter_by_word_count",
+    "filter_valid_smiles",
+    "load_local_dataset",
+    "load_remote_dataset",
+    "mix",
+    "normalise_list",
+    "recipe_digest",
+    "run",
+    "select_by_filter",
+    "select_by_random",
+    "select_by_score",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'aidp' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"aidp.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found

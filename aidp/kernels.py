@@ -1,0 +1,170 @@
+"""Kernels: compiled loops over the bytes of texts; import this inside functions only.
+
+A text is read as units, words or characters, and n consecutive units make a gram. All
+hashes are 64-bit and fixed, so that outputs are the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Bytes = npt.NDArray[np.uint8]
+Hashes = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+OFFSET = np.uint64(0xCBF29CE484222325)
+PRIME = np.uint64(0x100000001B3)
+BASE = np.uint64(0x9E3779B97F4A7C15)
+
+
+def compiled(function: Function) -> Function:
+    """`function` compiled by numba on first use, kept on disk, free of the interpreter lock."""
+    return cast(Function, numba.njit(cache=True, nogil=True)(function))
+
+
+@compiled
+def mixed(h: Any) -> Any:
+    """SplitMix64's finaliser: every input bit moves every output bit."""
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return h ^ (h >> np.uint64(31))
+
+
+@compiled
+def word_units(data: Bytes, start: int, stop: int, out: Hashes) -> int:
+    """Hash each run of letters, digits and non-ASCII bytes, case-blind in ASCII, into `out`."""
+    count = 0
+    h = OFFSET
+    inside = False
+    for i in range(start, stop):
+        b = data[i]
+        if 65 <= b <= 90:
+            b += np.uint8(32)
+        if b >= 128 or 97 <= b <= 122 or 48 <= b <= 57:
+            h = (h ^ np.uint64(b)) * PRIME
+            inside = True
+        elif inside:
+            out[count] = mixed(h)
+            count += 1
+            h = OFFSET
+            inside = False
+    if inside:
+        out[count] = mixed(h)
+        count += 1
+    return count
+
+
+@compiled
+def char_units(data: Bytes, start: int, stop: int, out: Hashes) -> int:
+    """Hash each code point, case-blind in ASCII, white space as one blank, into `out`."""
+    count = 0
+    i = start
+    blank = True
+    while i < stop:
+        b = data[i]
+        width = 1 if b < 192 else (2 if b < 224 else (3 if b < 240 else 4))
+        if b == 32 or 9 <= b <= 13:
+            if not blank:
+                out[count] = mixed(np.uint64(32))
+                count += 1
+            blank = True
+        else:
+            if 65 <= b <= 90:
+                b += np.uint8(32)
+            h = np.uint64(b)
+            for k in range(i + 1, min(i + width, stop)):
+                h = (h << np.uint64(8)) | np.uint64(data[k])
+            out[count] = mixed(h)
+            count += 1
+            blank = False
+        i += width
+    if blank and count:
+        count -= 1
+    return count
+
+
+@compiled
+def text_grams(
+    data: Bytes, start: int, stop: int, words: bool, n: int, units: Hashes, out: Hashes
+) -> int:
+    """The hashes of all grams of one text into `out`; a text of fewer units is one gram."""
+    m = word_units(data, start, stop, units) if words else char_units(data, start, stop, units)
+    if m == 0:
+        return 0
+    span = min(m, n)
+    power = np.uint64(1)
+    h = np.uint64(0)
+    for i in range(span):
+        h = h * BASE + units[i]
+        if i:
+            power = power * BASE
+    out[0] = mixed(h ^ np.uint64(span))
+    for i in range(span, m):
+        h = (h - units[i - span] * power) * BASE + units[i]
+        out[i - span + 1] = mixed(h ^ np.uint64(span))
+    return m - span + 1
+
+
+@compiled
+def longest(offsets: Ints) -> int:
+    """The most bytes that any text has, and one more."""
+    most = 0
+    for i in range(len(offsets) - 1):
+        most = max(most, offsets[i + 1] - offsets[i])
+    return most + 1
+
+
+@compiled
+def unit_counts(data: Bytes, offsets: Ints, words: bool, out: Ints) -> None:
+    """How many units each text has, into `out`."""
+    units = np.empty(longest(offsets), np.uint64)
+    for row in range(len(offsets) - 1):
+        if words:
+            out[row] = word_units(data, offsets[row], offsets[row + 1], units)
+        else:
+            out[row] = char_units(data, offsets[row], offsets[row + 1], units)
+
+
+@compiled
+def all_grams(data: Bytes, offsets: Ints, words: bool, n: int, out: Hashes, rows: Ints) -> int:
+    """All grams of all texts with their rows, into arrays as long as the bytes; how many."""
+    units = np.empty(longest(offsets), np.uint64)
+    grams = np.empty(longest(offsets), np.uint64)
+    count = 0
+    for row in range(len(offsets) - 1):
+        m = text_grams(data, offsets[row], offsets[row + 1], words, n, units, grams)
+        for i in range(m):
+            out[count] = grams[i]
+            rows[count] = row
+            count += 1
+    return count
+
+
+@compiled
+def fill_table(keys: Hashes, slots: Ints) -> None:
+    """Put the positions of distinct `keys` into open addressing `slots`, a power of two long."""
+    last = np.uint64(len(slots) - 1)
+    for i in range(len(keys)):
+        at = keys[i] & last
+        while slots[at] >= 0:
+            at = (at + np.uint64(1)) & last
+        slots[at] = i
+
+
+@compiled
+def find_key(keys: Hashes, slots: Ints, key: Any) -> int:
+    """The position of `key` in `keys`, or -1."""
+    last = np.uint64(len(slots) - 1)
+    at = key & last
+    while slots[at] >= 0:
+        if keys[slots[at]] == key:
+            return int(slots[at])
+        at = (at + np.uint64(1)) & last
+    return -1
