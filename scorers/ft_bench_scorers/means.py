@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,8 @@ class MeanScorer:
         score: scores one answer text.
         parsers: the parser names that `score` knows; `verbatim` strips no reasoning.
         parts: components of the items whose means are reported beside the metric.
+        slices: kinds of rows whose own means are reported beside the metric.
+        slices_of: the slices that a row belongs to.
     """
 
     name: str
@@ -67,6 +69,8 @@ class MeanScorer:
     score: ScoreOne
     parsers: tuple[str, ...] = ("strict", VERBATIM)
     parts: tuple[str, ...] = ()
+    slices: tuple[str, ...] = ()
+    slices_of: Callable[[Row], Collection[str]] | None = None
 
     def score_items(
         self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
@@ -79,21 +83,39 @@ class MeanScorer:
         ]
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
-        """Columns: value, 1, then one per part. Shape (items, 2 + parts)."""
+        """Columns: value, 1, parts, values by slice, counts by slice.
+
+        Shape (items, 2 + parts + 2 slices).
+        """
         import numpy as np
 
-        columns = [[item.value for item in items], [1.0] * len(items)]
-        columns += [_column(items, part) for part in self.parts]
-        return np.asarray(columns, dtype=np.float64).T
+        values = np.asarray([item.value for item in items], dtype=np.float64)
+        columns = [values, np.ones(len(items))]
+        columns += [np.asarray(_column(items, part), dtype=np.float64) for part in self.parts]
+        member = self._membership(rows)
+        return np.concatenate([np.stack(columns, axis=1), member * values[:, None], member], axis=1)
+
+    def _membership(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+        import numpy as np
+
+        named = [self.slices_of(row) if self.slices_of else () for row in rows]
+        cells = [[float(name in names) for name in self.slices] for names in named]
+        return np.asarray(cells, dtype=np.float64).reshape(len(rows), len(self.slices))
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The mean; 0 for an empty selection. Shape (..., 2 + parts) to (...)."""
+        """The mean; 0 for an empty selection. Shape (..., k) to (...)."""
         return ratio(sums[..., 0], sums[..., 1])
 
     def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
-        """The mean of each part, by its name."""
-        means = ratio(sums[2:], sums[1] + 0.0 * sums[2:])
-        return {part: float(mean) for part, mean in zip(self.parts, means, strict=True)}
+        """The mean of each part, and of each slice that has items."""
+        end = 2 + len(self.parts)
+        total = max(float(sums[1]), 1.0)
+        named = {part: float(sums[2 + at]) / total for at, part in enumerate(self.parts)}
+        width = len(self.slices)
+        for at, name in enumerate(self.slices, start=end):
+            if sums[at + width] > 0:
+                named[name] = float(sums[at] / sums[at + width])
+        return named
 
 
 @dataclass(slots=True)
@@ -110,6 +132,7 @@ class GroupMeanScorer:
         parts: components of the items whose means over all items are reported.
         finish: what upstream does to the groups' means before it averages them (a rounding);
             gets and returns shape (..., groups).
+        views: named means over some of the groups, reported beside the metric.
     """
 
     name: str
@@ -120,6 +143,7 @@ class GroupMeanScorer:
     parsers: tuple[str, ...] = ("strict", VERBATIM)
     parts: tuple[str, ...] = ()
     finish: Callable[[Any], Any] | None = None
+    views: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     _index: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -163,7 +187,7 @@ class GroupMeanScorer:
         return ratio(total, present.sum(axis=-1))
 
     def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
-        """The mean of each group that has items, then the mean of each part over all items."""
+        """The mean of each group that has items, the views, and each part over all items."""
         width = len(self.groups)
         counts = sums[width : 2 * width]
         means = self.group_means(sums)
@@ -172,6 +196,9 @@ class GroupMeanScorer:
             for group, mean, count in zip(self.groups, means, counts, strict=True)
             if count > 0
         }
+        for view, members in self.views.items():
+            chosen = [named[group] for group in members if group in named]
+            named[view] = sum(chosen) / len(chosen) if chosen else 0.0
         total = max(float(counts.sum()), 1.0)
         for part, amount in zip(self.parts, sums[2 * width :], strict=True):
             named[part] = float(amount) / total

@@ -1,0 +1,1 @@
+"""GTA: the next step of a tool-using agent, from text alone."""

@@ -1,0 +1,122 @@
+"""GTA: tool-using agents, step by step without tools; answer accuracy.
+
+A row is one assistant turn of a gold dialogue: the model sees the gold history and writes the next
+step. The metric is upstream's SummAcc: the sum of the answers' scores over the samples that have a
+reference. Instruction following, tool and argument accuracy are reported beside it. Upstream
+compares 16 samples by an embedding model; the default here is a stand-in without weights, and
+`gta_scorer` takes another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ft_bench.protocols import ItemScore, Row
+from ft_bench_scorers.gta_answers import Similarity, answer_score, trigram_similarity
+from ft_bench_scorers.gta_react import Step, arguments_of, is_call, name_of, parse_step
+from ft_bench_scorers.means import check_call, ratio
+from ft_bench_scorers.reasoning import VERBATIM, answer_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["SCORER", "GtaScorer", "gta_scorer"]
+
+_COLUMNS = ("answer", "instruction", "tool", "arguments", "tool_call", "tool_call_error")
+
+
+@dataclass(slots=True)
+class GtaScorer:
+    """SummAcc over rows that are single steps.
+
+    Args:
+        name: the metric's name.
+        version: moves whenever a value could change.
+        similarity: compares an answer with a reference sentence.
+        parsers: the parser names; `verbatim` strips no reasoning.
+    """
+
+    name: str
+    version: str
+    similarity: Similarity
+    parsers: tuple[str, ...] = ("strict", VERBATIM)
+
+    def score_items(
+        self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
+    ) -> list[ItemScore]:
+        """Read each output as a step and score it; the value is the answer's or the call's."""
+        check_call(self.name, self.parsers, parser, rows, outputs)
+        return [
+            self.score_step(row, self._parsed(row, answer_text(output, parser)))
+            for row, output in zip(rows, outputs, strict=True)
+        ]
+
+    @staticmethod
+    def _parsed(row: Row, text: str) -> Step:
+        return parse_step(text, row["tools"], row["files"])
+
+    def score_step(self, row: Row, step: Step) -> ItemScore:
+        """Score a step that was already read.
+
+        Args:
+            row: needs `gold` (a step), `reference` (upstream's gt_answer) and `counts`.
+            step: the predicted step.
+        """
+        gold: Step = row["gold"]
+        parts = dict.fromkeys(_COLUMNS, 0.0)
+        wrong = bool(step.get("error"))
+        parts["instruction"] = float(is_call(step) == is_call(gold) and not wrong)
+        parts["tool_call"] = float(is_call(step))
+        parts["tool_call_error"] = float(is_call(step) and wrong)
+        if is_call(step) and is_call(gold):
+            same = name_of(step) == name_of(gold)
+            parts["tool"] = float(same)
+            parts["arguments"] = float(same and arguments_of(step) == arguments_of(gold))
+        if not is_call(step) and not is_call(gold):
+            text = str(step.get("content", ""))
+            parts["answer"] = answer_score(row["reference"], text, self.similarity)
+        value = parts["arguments"] if is_call(gold) else parts["answer"]
+        return ItemScore(str(row["id"]), value, not wrong, dict(step), parts)
+
+    def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
+        """The parts, then the denominators: gold calls, samples with a reference. Shape (n, 8)."""
+        import numpy as np
+
+        table = [
+            [
+                *(item.components[name] for name in _COLUMNS),
+                float(is_call(row["gold"])),
+                float(row["counts"]),
+            ]
+            for row, item in zip(rows, items, strict=True)
+        ]
+        return np.asarray(table, dtype=np.float64).reshape(len(items), len(_COLUMNS) + 2)
+
+    def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """SummAcc in [0, 1]; 0 without a sample that has a reference. Shape (..., 8) to (...)."""
+        return ratio(sums[..., 0], sums[..., 7])
+
+    def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
+        """InstAcc, ToolAcc, ArgAcc and SummAcc in [0, 1] (InstAcc may exceed it); call counts."""
+        answer, instruction, tool, arguments, calls, errors, gold_calls, references = map(
+            float, sums
+        )
+        return {
+            "inst_acc": instruction / max(gold_calls + references, 1.0),
+            "tool_acc": tool / max(gold_calls, 1.0),
+            "arg_acc": arguments / max(gold_calls, 1.0),
+            "summ_acc": answer / max(references, 1.0),
+            "tool_call": calls,
+            "tool_call_error": errors,
+        }
+
+
+def gta_scorer(similarity: Similarity = trigram_similarity) -> GtaScorer:
+    """The scorer with another similarity for the samples whose references are sentences."""
+    return GtaScorer(name="accuracy", version="1", similarity=similarity)
+
+
+SCORER = gta_scorer()
