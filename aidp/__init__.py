@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aidp.length import filter_by_token_length, filter_by_word_count
     from aidp.load import load_local_dataset, load_remote_dataset
     from aidp.molecules import augment_smiles, filter_valid_smiles
+    from aidp.near import deduplicate_by_minhash
     from aidp.outcome import Account, Outcome, RunOutcome
     from aidp.overlap import decontaminate
     from aidp.recipe import recipe_digest, validate
@@ -35,6 +36,7 @@ _HOMES = {
     "balance_classes": "blend",
     "catalogue": "describe",
     "decontaminate": "overlap",
+    "deduplicate_by_minhash": "near",
     "deduplicate_by_text_hash": "dedup",
     "drop_conflicts": "conflicts",
     "filter_by_token_length": "length",
@@ -61,6 +63,7 @@ __all__ = [
     "balance_classes",
     "catalogue",
     "decontaminate",
+    "deduplicate_by_minhash",
     "deduplicate_by_text_hash",
     "drop_conflicts",
     "filter_by_token_length",

@@ -122,14 +122,12 @@ def longest(offsets: Ints) -> int:
 
 
 @compiled
-def unit_counts(data: Bytes, offsets: Ints, words: bool, out: Ints) -> None:
-    """How many units each text has, into `out`."""
+def word_counts(data: Bytes, offsets: Ints, rows: Ints, out: Ints) -> None:
+    """How many words the texts at `rows` have, into `out`."""
     units = np.empty(longest(offsets), np.uint64)
-    for row in range(len(offsets) - 1):
-        if words:
-            out[row] = word_units(data, offsets[row], offsets[row + 1], units)
-        else:
-            out[row] = char_units(data, offsets[row], offsets[row + 1], units)
+    for i in range(len(rows)):
+        row = rows[i]
+        out[i] = word_units(data, offsets[row], offsets[row + 1], units)
 
 
 @compiled

@@ -30,6 +30,7 @@ OPERATORS: Mapping[str, str] = {
     "augment_smiles": "molecules",
     "balance_classes": "blend",
     "decontaminate": "overlap",
+    "deduplicate_by_minhash": "near",
     "deduplicate_by_text_hash": "dedup",
     "drop_conflicts": "conflicts",
     "filter_by_token_length": "length",
