@@ -1,8 +1,8 @@
 """Worker: what runs one job inside a child process and writes down how it ended.
 
 `python -m ft_bench.backends.worker JOB.json` runs a job in a fresh process; the local cluster
-calls `run_job` in a forked one. Either way the truth is `<out>/outcome.json`; the files of a job are
-written and read by `ft_bench.job` (begin, read_job, read_outcome, finished).
+calls `run_job` in a forked one. Either way the truth is `<out>/outcome.json`; the files of a job
+are written and read by `ft_bench.job` (begin, read_job, read_outcome, finished).
 """
 
 from __future__ import annotations

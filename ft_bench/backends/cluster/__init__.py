@@ -1,0 +1,1 @@
+"""Clusters: where jobs run; each is an entry point `cluster.<name>`."""

@@ -1,0 +1,1 @@
+"""Generators: prompts in, outputs out; each is an entry point `generate.<name>`."""

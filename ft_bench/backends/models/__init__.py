@@ -1,0 +1,1 @@
+"""Models: loading, and the small bases that a laptop can train."""
