@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from ft_bench.digest import digest, file_sha256
@@ -20,11 +22,15 @@ TINY = "tiny"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base model. `digest` is of its files, or of its name where a hub holds them."""
+    """A base model. `digest` is of its files, or of its name where a hub holds them.
+
+    `parameters` counts its weights, 0 where no local safetensors file tells.
+    """
 
     name: str
     ref: ModelRef
     digest: str
+    parameters: int = 0
 
 
 def resolve_base(
@@ -58,7 +64,18 @@ def resolve_base(
         if name.startswith(("/", ".")):
             raise UsageError(f"--base-model {name!r} is no folder; expected one with config.json")
         return Base(name, ModelRef(base=name), digest(["hub", name]))
-    return Base(name, ModelRef(base=str(folder.resolve())), _folder_digest(folder))
+    ref = ModelRef(base=str(folder.resolve()))
+    return Base(name, ref, _folder_digest(folder), _parameters(folder))
+
+
+def _parameters(folder: Path) -> int:
+    """Weights in the folder, from the headers of its safetensors files alone."""
+    total = 0
+    for path in folder.glob("*.safetensors"):
+        with path.open("rb") as stream:
+            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+        total += sum(prod(item["shape"]) for name, item in header.items() if name != "__metadata__")
+    return total
 
 
 def _folder_digest(folder: Path) -> str:

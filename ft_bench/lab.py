@@ -60,6 +60,7 @@ class Setting:
     scorer: Scorer
     base: ModelRef
     base_name: str
+    base_parameters: int
     seed: int
     budget: Budget
     job_seconds: float = 3600.0
@@ -102,6 +103,7 @@ class MeteredLab:
             validation=self.setting.data.validation,
             rows={split: self.setting.data.rows[split] for split in ("train", "validation")},
             base_model=self.setting.base_name,
+            base_parameters=self.setting.base_parameters,
             workspace=workspace,
             seed=self.setting.seed,
             slots=self.cluster.slots,
@@ -293,9 +295,13 @@ class MeteredLab:
     def submit(self, model: str, reason: str) -> None:
         """Name the model that goes to the sealed test. The last call counts."""
         with self.ledger.lock:
-            trained = self._trained(model)
+            trained = None if model == BASE else self._trained(model)
             self.submitted = Selected(
-                model=model, node=trained.node, variant=trained.variant, by="agent", reason=reason
+                model=model,
+                node=trained.node if trained else None,
+                variant=trained.variant if trained else None,
+                by="agent",
+                reason=reason,
             )
 
     def agree(self, key: str, make: Callable[[], Any]) -> Any:

@@ -109,7 +109,8 @@ class TaskData:
 class Brief:
     """What an agent is told: the task in words, its data, its base model and its limits.
 
-    `train` and `validation` are JSONL files; the test split is named nowhere.
+    `train` and `validation` are JSONL files; the test split is named nowhere. `base_parameters`
+    is how many weights the base model has, 0 where that cannot be told without loading it.
     """
 
     task: str
@@ -119,6 +120,7 @@ class Brief:
     validation: Path
     rows: Mapping[str, int]
     base_model: str
+    base_parameters: int
     workspace: Path
     seed: int
     slots: int

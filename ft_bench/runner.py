@@ -179,6 +179,7 @@ class _Run:
             scorer=registry.scorer(spec.scorer),
             base=prelude.base.ref,
             base_name=prelude.base.name,
+            base_parameters=prelude.base.parameters,
             seed=request.seed,
             budget=request.budget,
             job_seconds=request.job_seconds,

@@ -1,0 +1,69 @@
+"""Grid: a full factorial of the training scheme on the raw pool, in an order that spreads out."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from ft_bench.digest import derive_seed
+from ft_bench.plan import ExperimentPlan, Provenance, Variant
+from ft_bench.protocols import Brief, Lab
+from trex_agent.diagnosis import diagnose
+from trex_agent.executor import run_node
+from trex_agent.space import root_variants, start_recipe
+
+__all__ = ["Grid", "GridOptions"]
+
+
+class GridOptions(BaseModel):
+    """What `-A key=value` may set: how many trainings in all, and how many a node holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trainings: int = Field(default=30, ge=1)
+    variants: int = Field(default=5, ge=1, le=8)
+
+
+class Grid:
+    """Learning rate x epochs x batch size, shuffled by the seed, in nodes below the root."""
+
+    name = "grid"
+    Options = GridOptions
+
+    def __init__(self, options: GridOptions, backend: object) -> None:
+        self.options = options
+
+    def run(self, lab: Lab) -> None:
+        """Train the points of the grid until the budget or the number of trainings ends."""
+        points = _points(lab.brief)[: self.options.trainings]
+        size = min(self.options.variants, lab.brief.max_variants)
+        parent: int | None = None
+        for start in range(0, len(points), size):
+            plan = ExperimentPlan(
+                strategy="establish_baseline" if parent is None else "adjust_training_scheme",
+                objective=f"Points {start + 1} to {start + size} of the grid",
+                recipe=start_recipe(lab.brief),
+                variants=tuple(points[start : start + size]),
+                provenance=Provenance(kind="grid"),
+            )
+            node = lab.propose(parent, plan)
+            try:
+                run_node(lab, node)
+            finally:
+                lab.conclude(node, diagnose(lab, node))
+            parent = 0 if lab.tree.node(0).status == "succeeded" else None
+            if parent is None:
+                return
+
+
+def _points(brief: Brief) -> list[Variant]:
+    first = root_variants(brief, 1)[0]
+    rates = (first.lr / 10, first.lr / 3, first.lr, first.lr * 1.7, first.lr * 3)
+    points = [
+        first.model_copy(update={"lr": float(f"{lr:.3g}"), "epochs": epochs, "batch_size": size})
+        for lr, epochs, size in product(rates, (1.0, 2.0, 3.0), (16, 32, 64))
+    ]
+    order = np.random.default_rng(derive_seed(brief.seed, "grid")).permutation(len(points))
+    return [points[int(index)] for index in order]

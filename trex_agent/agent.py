@@ -1,0 +1,99 @@
+"""TREX: an agent that searches a tree of fine-tuning plans (arXiv 2604.14116)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from ft_bench.digest import derive_seed
+from ft_bench.errors import BudgetExhausted
+from ft_bench.protocols import Lab
+from ft_bench.tree import Tree
+from trex_agent.confirm import confirm, verdict
+from trex_agent.diagnosis import diagnose
+from trex_agent.executor import run_node
+from trex_agent.insights import insights
+from trex_agent.researcher import Researcher
+from trex_agent.search.policy import policy
+from trex_agent.survey import survey
+
+__all__ = ["Trex", "TrexOptions"]
+
+
+class TrexOptions(BaseModel):
+    """What `-A key=value` may set.
+
+    `variants` is how many configurations a node tries, `root_variants` how many the baseline;
+    `confirm_top` configurations are trained under `confirm_seeds` fresh seeds at the end;
+    `patience` ends the search after so many nodes without a new best; `failures` after so many
+    failed nodes in a row.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    search: Literal["mcts", "paper", "gbfs", "gbfs-cap", "ses", "random"] = "mcts"
+    variants: int = Field(default=3, ge=1, le=8)
+    root_variants: int = Field(default=3, ge=1, le=5)
+    confirm_top: int = Field(default=3, ge=0)
+    confirm_seeds: int = Field(default=2, ge=0)
+    patience: int = Field(default=13, ge=1)
+    failures: int = Field(default=5, ge=1)
+    surrogate: bool = True
+
+
+class Trex:
+    """The outer loop: select, propose, execute, diagnose; confirm at the end."""
+
+    name = "trex"
+    Options = TrexOptions
+
+    def __init__(self, options: TrexOptions, backend: None) -> None:
+        self.options, self.backend = options, backend
+
+    def run(self, lab: Lab) -> None:
+        """Search until a limit, then confirm and submit. A function of what the Lab shows."""
+        options = self.options
+        found = survey(lab.brief)
+        researcher = Researcher(lab.brief, found, options.variants, use_surrogate=options.surrogate)
+        try:
+            self._node(lab, lab.propose(None, researcher.baseline(options.root_variants)))
+            self._search(lab, researcher)
+            confirm(lab, options.confirm_top, options.confirm_seeds)
+        finally:
+            chosen = verdict(lab.tree, options.confirm_top)
+            if chosen is not None:
+                lab.submit(*chosen)
+                lab.agree("insights", lambda: insights(lab.tree))
+
+    def _search(self, lab: Lab, researcher: Researcher) -> None:
+        select = policy(self.options.search)
+        while lab.remaining().iterations > 0 and not _stuck(lab.tree, self.options):
+            rng = np.random.default_rng(derive_seed(lab.brief.seed, "select", len(lab.tree)))
+            parent = select(lab.tree, rng)
+            plan = researcher.propose(lab.tree, parent) if parent is not None else None
+            if parent is None or plan is None:
+                return
+            self._node(lab, lab.propose(parent, plan))
+
+    @staticmethod
+    def _node(lab: Lab, node: int) -> None:
+        """Run one node and close it, also where the budget ends in the middle of it."""
+        try:
+            run_node(lab, node)
+        except BudgetExhausted:
+            lab.conclude(node, diagnose(lab, node))
+            raise
+        lab.conclude(node, diagnose(lab, node))
+
+
+def _stuck(tree: Tree, options: TrexOptions) -> bool:
+    """Whether the search has stopped paying: patience, failures in a row."""
+    verdicts = [node.diagnosis.verdict for node in tree if node.diagnosis is not None]
+    last = next(
+        (i for i, v in enumerate(reversed(verdicts)) if v in ("new best", "baseline")),
+        len(verdicts),
+    )
+    failed = next((i for i, v in enumerate(reversed(verdicts)) if v != "failed"), len(verdicts))
+    return last >= options.patience or failed >= options.failures

@@ -1,0 +1,207 @@
+"""Researcher, offline: proposes plans by rules and a surrogate; needs no language model.
+
+A strategy is drawn by Thompson sampling, two dozen configurations are made by moves that belong
+to it (and by crossing with other good nodes), and one Thompson draw of the surrogate keeps those
+that look best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ft_bench.digest import derive_seed, digest
+from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Strategy, Variant
+from ft_bench.protocols import Brief
+from ft_bench.tree import Node, Tree
+from trex_agent.search.reward import noise
+from trex_agent.space import Move, apply_moves, features, moves, root_variants, start_recipe
+from trex_agent.strategy import CHOICES, choose, odds
+from trex_agent.surrogate import Surrogate
+from trex_agent.survey import Survey
+
+__all__ = ["Candidate", "Researcher", "observations"]
+
+_CANDIDATES = 24
+Configuration = tuple[DataRecipe, Variant]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A configuration that might be trained, and the moves that lead to it."""
+
+    recipe: DataRecipe
+    scheme: Variant
+    names: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """What tells configurations apart."""
+        return digest([self.recipe, self.scheme.scheme()])
+
+
+def observations(tree: Tree) -> list[tuple[dict[str, float], float]]:
+    """Features and validation metric of every configuration that was scored, each seed once."""
+    return [
+        (features(outcome.recipe, outcome.variant), score.value)
+        for node in tree
+        for outcome in node.outcomes
+        if outcome.score is not None
+        for score in (outcome.score, *(other for _, other in outcome.confirmations))
+    ]
+
+
+class Researcher:
+    """Proposes the plan of each node.
+
+    Args:
+        brief: the task.
+        survey: what is wrong with the pool.
+        variants: how many configurations a node tries.
+        use_surrogate: without it, candidates are ranked by what the survey promises.
+    """
+
+    def __init__(
+        self, brief: Brief, survey: Survey, variants: int, *, use_surrogate: bool = True
+    ) -> None:
+        self.brief, self.survey = brief, survey
+        self.variants, self.use_surrogate = variants, use_surrogate
+
+    def baseline(self, variants: int) -> ExperimentPlan:
+        """The root: a small grid of learning rates on the raw pool."""
+        return ExperimentPlan(
+            strategy="establish_baseline",
+            objective="Set the baseline: a small grid of learning rates on the raw pool",
+            hypothesis="one of these rates fits a model of this size",
+            evidence=tuple(issue.text for issue in self.survey.issues[:5]),
+            recipe=start_recipe(self.brief),
+            variants=tuple(root_variants(self.brief, variants)),
+            provenance=Provenance(kind="rules"),
+        )
+
+    def propose(self, tree: Tree, parent: int) -> ExperimentPlan | None:
+        """A plan that refines `parent`, None where no untried configuration is left."""
+        rng = np.random.default_rng(derive_seed(self.brief.seed, "propose", len(tree)))
+        node = tree.node(parent)
+        best = node.best(tree.direction)
+        if best is None:
+            return None
+        origin = (best.recipe, best.variant.scheme())
+        tried = {digest([o.recipe, o.variant.scheme()]) for n in tree for o in n.outcomes}
+        options: dict[Strategy, list[Candidate]] = {}
+        for strategy in CHOICES:
+            found = self._candidates(tree, node, origin, strategy, rng)
+            options[strategy] = [item for item in found if item.key not in tried]
+        possible = [strategy for strategy in CHOICES if options[strategy]]
+        if not possible:
+            return None
+        strategy = choose(tree, odds(self.survey, node), possible, rng)
+        chosen = self._best(tree, options[strategy], rng)
+        return self._plan(strategy, chosen, node)
+
+    def _candidates(
+        self,
+        tree: Tree,
+        node: Node,
+        origin: Configuration,
+        strategy: Strategy,
+        rng: np.random.Generator,
+    ) -> list[Candidate]:
+        """Single moves, random sets of moves, and crossings; at most two dozen, no repeats."""
+        open_moves = [m for m in moves(self.survey, *origin, self.brief) if m.strategy == strategy]
+        found = [_candidate(origin, (move,)) for move in open_moves]
+        found += self._sets(origin, open_moves, rng)
+        found += _crossings(tree, node, origin, strategy)
+        unique = {item.key: item for item in found}
+        unique.pop(digest([origin[0], origin[1]]), None)
+        singles, rest = list(unique.values())[: len(open_moves)], list(unique.values())
+        return [*singles, *(item for item in rest if item not in singles)][
+            : max(_CANDIDATES, len(singles) + _CANDIDATES // 2)
+        ]
+
+    def _sets(
+        self, origin: Configuration, open_moves: Sequence[Move], rng: np.random.Generator
+    ) -> list[Candidate]:
+        """Several moves at once, those that promise more being likelier to take part."""
+        if len(open_moves) < 2:
+            return []
+        promise = np.array([max(0.01, move.promise) for move in open_moves])
+        found = []
+        for _ in range(_CANDIDATES):
+            size = int(rng.integers(2, min(5, len(open_moves)) + 1))
+            picked = rng.choice(
+                len(open_moves), size=size, replace=False, p=promise / promise.sum()
+            )
+            found.append(_candidate(origin, tuple(open_moves[int(i)] for i in sorted(picked))))
+        return found
+
+    def _best(
+        self, tree: Tree, candidates: Sequence[Candidate], rng: np.random.Generator
+    ) -> list[Candidate]:
+        """The candidates to train: the first is a single move, all differ."""
+        scores = self._scores(tree, candidates, rng)
+        order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
+        singles = [i for i in order if len(candidates[i].names) == 1]
+        chosen = [*singles[:1], *(i for i in order if i not in singles[:1])]
+        return [candidates[i] for i in chosen[: self.variants]]
+
+    def _scores(
+        self, tree: Tree, candidates: Sequence[Candidate], rng: np.random.Generator
+    ) -> list[float]:
+        promise = {
+            move.name: move.promise
+            for move in moves(self.survey, DataRecipe(), Variant(), self.brief)
+        }
+        if not self.use_surrogate:
+            return [sum(promise.get(name, 0.0) for name in item.names) for item in candidates]
+        rows = [features(item.recipe, item.scheme) for item in candidates]
+        model = Surrogate(observations(tree), rows, promise, max(noise(tree), 0.01))
+        sign = 1.0 if tree.direction == "max" else -1.0
+        return [float(sign * value) for value in model.score(rows, model.draw(rng))]
+
+    def _plan(
+        self, strategy: Strategy, chosen: Sequence[Candidate], parent: Node
+    ) -> ExperimentPlan:
+        first = chosen[0]
+        variants = tuple(
+            item.scheme.model_copy(
+                update={"recipe": None if item.recipe == first.recipe else item.recipe}
+            )
+            for item in chosen
+        )
+        names = " | ".join(" + ".join(item.names) for item in chosen)
+        return ExperimentPlan(
+            strategy=strategy,
+            objective=f"From node {parent.id}: {names}",
+            hypothesis=f"{' + '.join(first.names)} improves on node {parent.id}",
+            evidence=tuple(issue.text for issue in self.survey.issues[:3]),
+            recipe=first.recipe,
+            variants=variants,
+            provenance=Provenance(kind="surrogate" if self.use_surrogate else "rules"),
+        )
+
+
+def _candidate(origin: Configuration, chosen: tuple[Move, ...]) -> Candidate:
+    recipe, scheme = apply_moves(*origin, chosen)
+    return Candidate(recipe, scheme, tuple(move.name for move in chosen))
+
+
+def _crossings(
+    tree: Tree, node: Node, origin: Configuration, strategy: Strategy
+) -> list[Candidate]:
+    """The recipe of another good node with this scheme, or its scheme with this recipe."""
+    if strategy == "construct_synthetic_data":
+        return []
+    found = []
+    for other in tree:
+        best = other.best(tree.direction)
+        if other.id == node.id or best is None:
+            continue
+        if strategy == "refine_data_pipeline":
+            crossed: Configuration = (best.recipe, origin[1])
+        else:
+            crossed = (origin[0], best.variant.scheme())
+        found.append(Candidate(*crossed, names=(f"as node {other.id}", "crossing")))
+    return found

@@ -1,0 +1,80 @@
+"""Strategy: which of the four to try at a node, by Thompson sampling over what has worked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ft_bench.plan import Strategy
+from ft_bench.tree import Node, Tree
+from trex_agent.survey import Survey
+
+__all__ = ["CHOICES", "choose", "odds", "tally"]
+
+CHOICES: tuple[Strategy, ...] = (
+    "refine_data_pipeline",
+    "construct_synthetic_data",
+    "adjust_training_scheme",
+)
+_PRIOR: Mapping[Strategy, tuple[float, float]] = {
+    "refine_data_pipeline": (25 / 208, 10.0),
+    "construct_synthetic_data": (11 / 83, 10.0),
+    "adjust_training_scheme": (19 / 109, 10.0),
+}
+"""Improved per attempted in Table 4 of the paper (both backends), and how many trials it weighs."""
+_FLOOR = 0.1
+
+
+def tally(tree: Tree) -> dict[Strategy, tuple[int, int]]:
+    """(improved, attempted) by strategy: a node improved if it became a new best."""
+    counts: dict[Strategy, tuple[int, int]] = dict.fromkeys(CHOICES, (0, 0))
+    for node in tree:
+        if node.parent is None or node.diagnosis is None:
+            continue
+        improved, attempted = counts.get(node.plan.strategy, (0, 0))
+        better = node.diagnosis.verdict == "new best"
+        counts[node.plan.strategy] = (improved + better, attempted + 1)
+    return counts
+
+
+def odds(survey: Survey, parent: Node) -> dict[Strategy, float]:
+    """How diagnosis and survey turn the odds of each strategy, by named rules.
+
+    Faulty rows that no operation of the parent's recipe has mended favour the data pipeline; a
+    flat or diverging loss, or truncated texts, favour the scheme; skewed classes favour synthesis.
+    """
+    best = parent.best()
+    used = {step.op for step in best.recipe.steps} if best else set()
+    open_share = sum(
+        issue.share * issue.weight
+        for issue in survey.issues
+        if not used & {remedy.op for remedy in issue.remedies}
+    )
+    found = {finding.name for finding in parent.diagnosis.findings} if parent.diagnosis else set()
+    return {
+        "refine_data_pipeline": 1.0 + 8.0 * min(0.5, open_share),
+        "construct_synthetic_data": 2.0 if "skewed predictions" in found else 1.0,
+        "adjust_training_scheme": 3.0
+        if found & {"loss is flat", "training diverged", "texts truncated"}
+        else 1.0,
+    }
+
+
+def choose(
+    tree: Tree,
+    turned: Mapping[Strategy, float],
+    possible: Sequence[Strategy],
+    rng: np.random.Generator,
+) -> Strategy:
+    """One Thompson draw; every possible strategy keeps a chance of at least a tenth."""
+    if rng.random() < _FLOOR * len(possible):
+        return possible[int(rng.integers(len(possible)))]
+    counts = tally(tree)
+    draws = {}
+    for strategy in possible:
+        rate, weight = _PRIOR[strategy]
+        improved, attempted = counts[strategy]
+        draw = rng.beta(rate * weight + improved, (1 - rate) * weight + attempted - improved)
+        draws[strategy] = turned[strategy] * draw
+    return max(possible, key=lambda strategy: draws[strategy])
