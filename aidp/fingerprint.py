@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aidp.schema import is_list
+
 DIGEST_BYTES = 16
 
 
@@ -47,7 +49,7 @@ def _streams(values: pa.ChunkedArray) -> Iterator[bytes]:
     yield _null_rows(values)
     if pa.types.is_struct(kind):
         yield from _struct_streams(values)
-    elif _is_list(kind):
+    elif is_list(kind):
         yield _hashed(_lengths(chunk) for chunk in values.chunks)
         yield from _streams(_children(values))
     elif _is_bytes(kind):
@@ -87,15 +89,8 @@ def _is_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return any(
-        test(kind)
-        for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-    )
-
-
 def _type_name(kind: pa.DataType) -> str:
-    if _is_list(kind):
+    if is_list(kind):
         return "list"
     if pa.types.is_struct(kind):
         return f"struct {kind.num_fields}"
@@ -109,7 +104,7 @@ def _null_rows(values: pa.ChunkedArray) -> bytes:
 
 
 def _lengths(chunk: pa.Array) -> bytes:
-    counted = pc.list_value_length(chunk) if _is_list(chunk.type) else pc.binary_length(chunk)
+    counted = pc.list_value_length(chunk) if is_list(chunk.type) else pc.binary_length(chunk)
     return np.asarray(pc.fill_null(counted, 0), "<i8").tobytes()
 
 

@@ -29,18 +29,26 @@ Cost = Literal["linear", "sort", "quadratic in clusters", "model calls"]
 OPERATORS: Mapping[str, str] = {
     "augment_smiles": "molecules",
     "balance_classes": "blend",
+    "convert_chat": "chat",
     "decontaminate": "overlap",
+    "deduplicate_by_embedding": "semantic",
     "deduplicate_by_minhash": "near",
     "deduplicate_by_text_hash": "dedup",
     "drop_conflicts": "conflicts",
+    "filter_by_format": "formats",
+    "filter_by_language": "language",
     "filter_by_token_length": "length",
     "filter_by_word_count": "length",
+    "filter_valid_chat": "chat_check",
     "filter_valid_smiles": "molecules",
+    "generate_text_embeddings": "embed",
     "mix": "blend",
     "normalise_list": "answers",
+    "score_text_quality": "quality",
     "select_by_filter": "filter",
     "select_by_random": "choose",
     "select_by_score": "choose",
+    "select_diverse": "diverse",
 }
 
 

@@ -107,6 +107,14 @@ def numbers(table: pa.Table, column: str) -> npt.NDArray[np.float64]:
     return np.asarray(floats.to_numpy(zero_copy_only=False), np.float64)
 
 
+def is_list(kind: pa.DataType) -> bool:
+    """Whether values of this type are lists, of any of Arrow's kinds."""
+    return any(
+        test(kind)
+        for test in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    )
+
+
 def set_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
     """`table` with `name` replaced, or appended where it is new."""
     if name in table.column_names:
