@@ -1,0 +1,34 @@
+"""`ft-bench leaderboard`: ranks from a folder of cards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ft_bench.cli._output import Output
+from ft_bench.cli.folder import runs_folder
+
+__all__ = ["show"]
+
+Shape = Literal["auto", "human", "md", "json", "csv"]
+
+
+def show(
+    folder: Annotated[Path | None, typer.Argument(help="Cards [results/runs].")] = None,
+    format: Annotated[Shape, typer.Option(help="auto, human, md, json or csv.")] = "auto",
+) -> int:
+    """Rank the runs whose cards lie in a folder."""
+    from ft_bench.report import leaderboard
+
+    cards, skipped = leaderboard.read_cards(folder or runs_folder(None))
+    board = leaderboard.board(cards)
+    texts = {"md": leaderboard.board_markdown, "csv": leaderboard.board_csv}
+    out = Output("human" if format in texts else format)  # type: ignore[arg-type]
+    for name in skipped:
+        out.say(f"skipped {name}")
+    text = texts[format](board) if format in texts else leaderboard.board_text(board)
+    out.data(json.loads(leaderboard.board_json(board)), text)
+    return 0

@@ -1,0 +1,50 @@
+"""`ft-bench score`: the number that upstream's own code would give for a file of predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ft_bench.cli._output import Format, Output
+
+__all__ = ["score"]
+
+
+def score(
+    predictions: Annotated[Path, typer.Argument(help="JSONL with id and output.")],
+    task: Annotated[str, typer.Option(help="Which task; see `tasks list`.")],
+    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
+    parser: Annotated[str | None, typer.Option(help="strict or lenient.")] = None,
+    partial: Annotated[bool, typer.Option(help="Score the given rows only.")] = False,
+    data_dir: Annotated[str | None, typer.Option(help="Upstream files, <task>/<file>.")] = None,
+    cache_dir: Annotated[str | None, typer.Option(help="Public cache.")] = None,
+    private_dir: Annotated[str | None, typer.Option(help="Test splits.")] = None,
+    items: Annotated[Path | None, typer.Option(help="Write each item's outcome here.")] = None,
+    format: Annotated[Format, typer.Option(help="auto, human, json or quiet.")] = "auto",
+) -> int:
+    """Score a file of predictions as upstream would."""
+    from ft_bench import registry
+    from ft_bench.config import resolve
+    from ft_bench.errors import UnknownName
+    from ft_bench.grader.predictions import score_file
+    from ft_bench.prepare import prepare
+    from ft_bench.suite import homes
+
+    spec = registry.task(task)
+    if split not in ("test", "validation"):
+        raise UnknownName("split", split, ("test", "validation"))
+    given = {"data_dir": data_dir, "cache_dir": cache_dir, "private_dir": private_dir}
+    config, _ = resolve(given)
+    where = homes(config)
+    data = prepare(spec, where.cache, where.private, data_dir=config.data_dir)
+    found = score_file(data, predictions, split=split, parser=parser, partial=partial, items=items)
+    low, high = found["ci"]["low"], found["ci"]["high"]
+    parts = "".join(f"\n  {name} {value:.4f}" for name, value in found["components"].items())
+    Output(format).data(
+        found,
+        f"{task} {found['metric']} {found['score']:.4f} [{low:.4f}, {high:.4f}] on {found['n']} "
+        f"{split} rows, {found['invalid']} without an answer, parser {found['parser']}{parts}",
+    )
+    return 0

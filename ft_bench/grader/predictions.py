@@ -1,0 +1,149 @@
+"""Predictions: a file of outputs, checked against a split row by row and scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from ft_bench import registry
+from ft_bench.errors import DataMissing, UnknownName, UsageError
+from ft_bench.outcome import score_of, write_samples
+from ft_bench.prepare import Prepared, read_rows
+from ft_bench.protocols import Row
+
+__all__ = ["read_predictions", "score_file"]
+
+_SHOWN = 3
+
+
+def score_file(
+    data: Prepared,
+    path: Path,
+    *,
+    split: str = "test",
+    parser: str | None = None,
+    partial: bool = False,
+    items: Path | None = None,
+) -> dict[str, Any]:
+    """Score a JSONL file with `id` and `output` against a split.
+
+    Args:
+        data: the task's splits.
+        path: the predictions, in any order.
+        split: "test" or "validation".
+        parser: one of the scorer's; by default the task's own.
+        partial: score the rows that are there; without it every row of the split must be.
+        items: where each item's outcome is written, None for nowhere.
+
+    Returns:
+        `score`, `ci`, `components`, `n`, `invalid`, `parser`, `metric`, `task`, `task_version`,
+        `scorer_version` and `split`.
+
+    Raises:
+        UsageError: for unknown, repeated or missing ids, or a line that is not a prediction.
+    """
+    spec = data.spec
+    scorer = registry.scorer(spec.scorer)
+    chosen = parser or spec.parser
+    if chosen not in scorer.parsers:
+        raise UnknownName(f"parser of {spec.id}", chosen, scorer.parsers)
+    rows: list[Row] = list(read_rows(data.test if split == "test" else data.validation))
+    outputs = read_predictions(path)
+    rows = _matched(rows, outputs, path, spec.id, split, partial=partial)
+    texts = [outputs[str(row["id"])] for row in rows]
+    scored = scorer.score_items(rows, texts, parser=chosen)
+    if items is not None:
+        write_samples(items, rows, texts, scored)
+    named = cast(Literal["validation", "test"], split)
+    score = score_of(spec, scorer, rows, scored, named)
+    return {
+        "task": spec.id,
+        "task_version": spec.version,
+        "scorer_version": scorer.version,
+        "split": split,
+        "metric": score.metric,
+        "score": score.value,
+        "ci": score.ci.model_dump(),
+        "components": dict(score.components),
+        "n": score.n,
+        "invalid": score.invalid,
+        "parser": chosen,
+    }
+
+
+def read_predictions(path: Path) -> dict[str, str]:
+    """Outputs by id.
+
+    Raises:
+        DataMissing: where there is no such file.
+        UsageError: names the line that is not `{"id": ..., "output": ...}`, or an id given twice.
+    """
+    found: dict[str, str] = {}
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except (FileNotFoundError, IsADirectoryError) as cause:
+        raise DataMissing(f"{path} is not there; expected JSONL with id and output") from cause
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        name, output = _prediction(path, number, line)
+        if name in found:
+            raise UsageError(f"{path} line {number} repeats id {name!r}; expected each id once")
+        found[name] = output
+    if not found:
+        raise UsageError(f"{path} holds no prediction; expected lines with id and output")
+    return found
+
+
+def _prediction(path: Path, number: int, line: bytes) -> tuple[str, str]:
+    try:
+        value = json.loads(line.decode("utf-8", "replace"))
+    except (json.JSONDecodeError, RecursionError) as cause:
+        raise UsageError(
+            f"{path} line {number} is not JSON: {cause}; expected one object"
+        ) from cause
+    if not isinstance(value, dict) or "id" not in value or "output" not in value:
+        raise UsageError(
+            f"{path} line {number} is {line[:60].decode('utf-8', 'replace')!r}; expected an object "
+            'with "id" and "output"'
+        )
+    output = value["output"]
+    if output is not None and not isinstance(output, str):
+        raise UsageError(
+            f"{path} line {number}: output is {type(output).__name__}, expected text or null"
+        )
+    return str(value["id"]), output or ""
+
+
+def _matched(
+    rows: Sequence[Row],
+    outputs: dict[str, str],
+    path: Path,
+    task: str,
+    split: str,
+    *,
+    partial: bool,
+) -> list[Row]:
+    known = {str(row["id"]) for row in rows}
+    unknown = [name for name in outputs if name not in known]
+    if len(unknown) == len(outputs):
+        raise UsageError(
+            f"{path} holds no id of {task}'s {split} split (first id {unknown[0]!r}, expected ids "
+            f"such as {rows[0]['id']!r}); is it another task's file?"
+        )
+    if unknown:
+        raise UsageError(f"{path} holds {len(unknown)} unknown ids, {_some(unknown)}; remove them")
+    missing = [str(row["id"]) for row in rows if str(row["id"]) not in outputs]
+    if missing and not partial:
+        raise UsageError(
+            f"{path} lacks {len(missing)} of {len(rows)} rows, {_some(missing)}; add them, or give "
+            "--partial to score the others alone"
+        )
+    return [row for row in rows if str(row["id"]) in outputs]
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:_SHOWN])
+    return f"such as {shown}" + (", ..." if len(names) > _SHOWN else "")
