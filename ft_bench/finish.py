@@ -94,6 +94,12 @@ def _grade(lab: MeteredLab, base: Base, request: RunRequest, selected: Selected)
         generator=lab.setting.generator,
         seed=request.seed,
     )
+    return _grade_apart(spec, 2 * request.job_seconds)
+
+
+def _grade_apart(spec: GradeSpec, limit_seconds: float) -> Grade:
+    """Grade in a process of its own, which is killed at the limit."""
+    out = Path(spec.out)
     write_json(out / "spec.json", spec)
     command = [sys.executable, "-m", "ft_bench.grader", str(out / "spec.json")]
     log = out / "grader.log"
@@ -102,7 +108,11 @@ def _grade(lab: MeteredLab, base: Base, request: RunRequest, selected: Selected)
             command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            code = child.wait(timeout=2 * request.job_seconds)
+            code = child.wait(timeout=limit_seconds)
+        except subprocess.TimeoutExpired as cause:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            raise JobFailed("INFRA", f"the grader ran past {limit_seconds:g} s") from cause
         except BaseException:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
