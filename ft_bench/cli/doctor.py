@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 import shutil
@@ -40,11 +39,13 @@ def _python() -> list[Finding]:
 
 
 def _packages() -> list[Finding]:
+    from importlib.metadata import PackageNotFoundError, version
+
     found: list[Finding] = []
     for name in (*_NEEDED, *_OPTIONAL):
         try:
-            found.append((name, True, importlib.metadata.version(name)))
-        except importlib.metadata.PackageNotFoundError:
+            found.append((name, True, version(name)))
+        except PackageNotFoundError:
             need = _OPTIONAL.get(name)
             found.append((name, need is not None, f"not installed; for {need}" if need else "-"))
     return found

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ft_bench.cli._output import Format, Output
-from ft_bench.errors import UsageError
+from ft_bench.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from ft_bench.record import Card
@@ -157,8 +157,14 @@ def _run_all(wanted: Sequence[RunRequest], out: Output) -> int:
 
     code = 0
     for request in wanted:
-        with watching(request, out) as watch:
-            card = run(request, watch.event, watch.say)
+        try:
+            with watching(request, out) as watch:
+                card = run(request, watch.event, watch.say)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                f"{request.task} was interrupted; nothing finished is lost, and the same command "
+                "takes it up again"
+            ) from None
         code = max(code, _show(card, request, out))
     return code
 

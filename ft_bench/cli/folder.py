@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ft_bench.config import resolve
 from ft_bench.errors import UnknownName
-from ft_bench.store import RunPaths
+
+if TYPE_CHECKING:
+    from ft_bench.store import RunPaths
 
 __all__ = ["find_run", "find_runs", "runs_folder"]
 
 
 def runs_folder(given: str | None) -> Path:
     """Where runs are kept: the flag, else as configured."""
+    from ft_bench.config import resolve
+
     config, _ = resolve({"runs_dir": given})
     return config.runs_dir.expanduser()
 
 
 def find_runs(folder: Path) -> list[RunPaths]:
     """Every run below a folder, newest first."""
+    from ft_bench.store import RunPaths
+
     found = [RunPaths(path.parent) for path in folder.glob("*/run.json")]
     return sorted(found, key=lambda paths: -paths.manifest.stat().st_mtime)
 
@@ -29,6 +35,8 @@ def find_run(name: str, runs_dir: str | None = None) -> RunPaths:
     Raises:
         UnknownName: where none, or more than one, begins so.
     """
+    from ft_bench.store import RunPaths
+
     if (Path(name) / "run.json").exists():
         return RunPaths(Path(name))
     folder = runs_folder(runs_dir)

@@ -33,35 +33,26 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 
 
+@app.callback()
+def top() -> None:
+    """Measures agents that fine-tune language models. TREX is the agent to beat."""
+
+
+def _exit(code: object, **_: object) -> None:
+    """What a command returns is the exit code."""
+    raise typer.Exit(code if isinstance(code, int) else 0)
+
+
+app.info.result_callback = _exit
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with the code of the table in the README."""
-    sys.exit(_run(list(sys.argv[1:] if argv is None else argv)))
-
-
-def _run(argv: list[str]) -> int:
-    import click
-
     try:
-        code = app(args=argv, standalone_mode=False)
-        return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.exceptions.NoArgsIsHelpError as wanted:
-        sys.stdout.write(wanted.ctx.get_help() + "\n")
-        return 2
-    except click.ClickException as wrong:
-        context = getattr(wrong, "ctx", None)
-        hint = f"; see `{context.command_path} --help`" if context else ""
-        Output("human").error(wrong.format_message().rstrip(".") + hint)
-        return 2
+        app(args=None if argv is None else list(argv))
     except FtBenchError as error:
         Output("human").error(str(error))
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        Output("human").error("interrupted; the same command takes the work up again")
-        return 130
-    except BrokenPipeError:
-        return 0
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

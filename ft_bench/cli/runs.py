@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ft_bench.cli._output import Format, Output, table
 from ft_bench.cli.folder import find_run, find_runs, runs_folder
 from ft_bench.errors import FtBenchError
-from ft_bench.store import RunPaths, holder, read_card, read_events, read_manifest
-from ft_bench.tree import Tree
+
+if TYPE_CHECKING:
+    from ft_bench.store import RunPaths
 
 __all__ = ["app"]
 
@@ -23,6 +24,8 @@ Shape = Annotated[Format, typer.Option(help="auto, human, json or quiet.")]
 
 
 def _summary(paths: RunPaths) -> dict[str, Any]:
+    from ft_bench.store import holder, read_card, read_manifest
+
     manifest = read_manifest(paths)
     state = "running" if holder(paths) is not None else "interrupted"
     summary: dict[str, Any] = {
@@ -58,6 +61,9 @@ def _number(value: float | None) -> str:
 @app.command("show")
 def show(run: str, runs_dir: RunsDir = None, format: Shape = "auto") -> int:
     """Show one run: its card, or how far it has come."""
+    from ft_bench.store import read_card, read_events
+    from ft_bench.tree import Tree
+
     paths = find_run(run, runs_dir)
     out = Output(format)
     if paths.card.exists():
@@ -80,6 +86,8 @@ def stop(
     wait: Annotated[float, typer.Option(help="Seconds to wait for it to end.")] = 30.0,
 ) -> int:
     """Stop a running run; the same eval command takes it up again."""
+    from ft_bench.store import holder
+
     paths = find_run(run, runs_dir)
     pid = holder(paths)
     if pid is None:

@@ -10,8 +10,6 @@ import typer
 from ft_bench.cli._output import Format, Output
 from ft_bench.cli.folder import find_run
 from ft_bench.errors import UsageError
-from ft_bench.store import read_card, read_events
-from ft_bench.tree import Tree
 
 __all__ = ["show"]
 
@@ -26,6 +24,8 @@ def show(
     import shutil
 
     from ft_bench.report.tree_text import node_text, tree_text
+    from ft_bench.store import read_card, read_events
+    from ft_bench.tree import Tree
 
     paths = find_run(run, runs_dir)
     events, _ = read_events(paths.events)
