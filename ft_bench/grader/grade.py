@@ -12,6 +12,7 @@ from ft_bench import registry
 from ft_bench.audit import overlap
 from ft_bench.digest import derive_seed
 from ft_bench.errors import JobFailed
+from ft_bench.grader.inspect_log import write_log
 from ft_bench.grader.spec import Grade, GradeSpec
 from ft_bench.job import EvaluateJob, ModelRef, begin, finished
 from ft_bench.outcome import filed, read_items, score_of, statistics_of, write_samples
@@ -45,6 +46,15 @@ def grade(spec: GradeSpec) -> Grade:
         score = score_of(task, scorer, rows, read_items(samples), "test")
         scores[name] = filed(score, Path(spec.root), samples, profile)
     chosen = "tuned" if spec.tuned else "base"
+    write_log(
+        Path(spec.out) / "test.eval",
+        task,
+        rows,
+        Path(jobs[chosen].out) / "samples.jsonl",
+        scores[chosen],
+        model=f"ft_bench/{chosen}",
+        sealed=True,
+    )
     statistics = {
         name: statistics_of(Path(job.out) / "samples.jsonl", rows, scorer)
         for name, job in jobs.items()

@@ -1,0 +1,48 @@
+# FT-Bench: every target sets up what it needs. `make demo` and `make test` work on a fresh machine
+# with Python 3.11, pip and a C compiler.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready-$(shell cat pyproject.toml constraints/py311.txt | cksum | cut -d' ' -f1)
+DEMO := results/runs/demo
+
+.PHONY: setup demo test check bench docs report clean
+
+setup: $(READY)
+
+$(READY):
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "FT-Bench needs Python 3.11 or newer, found " + sys.version'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]" -c constraints/py311.txt
+	rm -f $(VENV)/.ready-*
+	touch $@
+
+demo: setup
+	$(BIN)/ft-bench eval mini --agent trex --budget.iterations 6 -A variants=3 --runs-dir $(DEMO) --format human
+	$(BIN)/ft-bench eval mini --agent grid --budget.iterations 6 --runs-dir $(DEMO) --format human
+	$(BIN)/ft-bench tree mini--trex --runs-dir $(DEMO) --format human
+	$(BIN)/ft-bench leaderboard $(DEMO) --format human
+
+test: setup
+	$(BIN)/python -m pytest -n 2 --dist loadscope
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=scorers:baselines $(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python benchmarks/stats.py
+	$(BIN)/python benchmarks/scorers.py
+	$(BIN)/python benchmarks/aidp.py
+
+docs: setup
+	$(BIN)/python docs/make_reference.py
+
+report: setup
+	$(BIN)/ft-bench leaderboard --format human
+
+clean:
+	rm -rf $(VENV) build dist results/runs .pytest_cache .mypy_cache .ruff_cache
