@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aidp.engine import run
     from aidp.filter import select_by_filter
     from aidp.formats import filter_by_format
+    from aidp.judging import score_dataset_with_llm
     from aidp.language import filter_by_language
     from aidp.length import filter_by_token_length, filter_by_word_count
     from aidp.load import load_local_dataset, load_remote_dataset
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from aidp.near import deduplicate_by_minhash
     from aidp.outcome import Account, Outcome, RunOutcome
     from aidp.overlap import decontaminate
+    from aidp.perplexity import compute_perplexity
+    from aidp.preferences import generate_preference_dataset
     from aidp.quality import score_text_quality
     from aidp.recipe import recipe_digest, validate
     from aidp.semantic import deduplicate_by_embedding
+    from aidp.synthesis import generate_dataset_with_llm
 
 _HOMES = {
     "Account": "outcome",
@@ -43,6 +47,7 @@ _HOMES = {
     "augment_smiles": "molecules",
     "balance_classes": "blend",
     "catalogue": "describe",
+    "compute_perplexity": "perplexity",
     "convert_chat": "chat",
     "decontaminate": "overlap",
     "deduplicate_by_embedding": "semantic",
@@ -55,6 +60,8 @@ _HOMES = {
     "filter_by_word_count": "length",
     "filter_valid_chat": "chat_check",
     "filter_valid_smiles": "molecules",
+    "generate_dataset_with_llm": "synthesis",
+    "generate_preference_dataset": "preferences",
     "generate_text_embeddings": "embed",
     "load_local_dataset": "load",
     "load_remote_dataset": "load",
@@ -62,6 +69,7 @@ _HOMES = {
     "normalise_list": "answers",
     "recipe_digest": "recipe",
     "run": "engine",
+    "score_dataset_with_llm": "judging",
     "score_text_quality": "quality",
     "select_by_filter": "filter",
     "select_by_random": "choose",
@@ -78,6 +86,7 @@ __all__ = [
     "augment_smiles",
     "balance_classes",
     "catalogue",
+    "compute_perplexity",
     "convert_chat",
     "decontaminate",
     "deduplicate_by_embedding",
@@ -90,6 +99,8 @@ __all__ = [
     "filter_by_word_count",
     "filter_valid_chat",
     "filter_valid_smiles",
+    "generate_dataset_with_llm",
+    "generate_preference_dataset",
     "generate_text_embeddings",
     "load_local_dataset",
     "load_remote_dataset",
@@ -97,6 +108,7 @@ __all__ = [
     "normalise_list",
     "recipe_digest",
     "run",
+    "score_dataset_with_llm",
     "score_text_quality",
     "select_by_filter",
     "select_by_random",

@@ -167,6 +167,9 @@ def _resolve(operator: Operator, params: dict[str, Any], kitchen: _Kitchen) -> d
             resolved[parameter.name] = kitchen.sources[value]
         if parameter.name == "num_proc" and value == parameter.default:
             resolved["num_proc"] = kitchen.num_proc
+        if parameter.name == "llm" and kitchen.workspace is not None:
+            journal = str(kitchen.workspace.folder / "llm.jsonl")
+            resolved["llm"] = {"journal": journal, **value}
     return resolved
 
 

@@ -29,6 +29,7 @@ Cost = Literal["linear", "sort", "quadratic in clusters", "model calls"]
 OPERATORS: Mapping[str, str] = {
     "augment_smiles": "molecules",
     "balance_classes": "blend",
+    "compute_perplexity": "perplexity",
     "convert_chat": "chat",
     "decontaminate": "overlap",
     "deduplicate_by_embedding": "semantic",
@@ -41,9 +42,12 @@ OPERATORS: Mapping[str, str] = {
     "filter_by_word_count": "length",
     "filter_valid_chat": "chat_check",
     "filter_valid_smiles": "molecules",
+    "generate_dataset_with_llm": "synthesis",
+    "generate_preference_dataset": "preferences",
     "generate_text_embeddings": "embed",
     "mix": "blend",
     "normalise_list": "answers",
+    "score_dataset_with_llm": "judging",
     "score_text_quality": "quality",
     "select_by_filter": "filter",
     "select_by_random": "choose",
@@ -211,6 +215,8 @@ def _table_for(name: str, dataset: Dataset) -> pa.Table:
 def _identity_of(value: Any) -> Any:
     if hasattr(value, "num_rows"):
         return {"dataset": content_id(table_of(value))}
+    if isinstance(value, Mapping):
+        return {k: _identity_of(v) for k, v in value.items() if k not in EXECUTION}
     if callable(value):
         return {"callable": _callable_id(value)}
     return value

@@ -12,7 +12,17 @@ from aidp.errors import AidpError, did_you_mean
 
 # Options that say how to compute, not what: no part of an operator's identity.
 EXECUTION = frozenset(
-    {"num_proc", "batch_size", "max_concurrency", "journal", "progress", "api_key_env"}
+    {
+        "api_key_env",
+        "backoff_seconds",
+        "base_url",
+        "batch_size",
+        "device",
+        "journal",
+        "max_concurrency",
+        "num_proc",
+        "timeout_seconds",
+    }
 )
 
 

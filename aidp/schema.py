@@ -57,6 +57,16 @@ def strings(table: pa.Table, column: str, *, nulls: bool = False) -> pa.ChunkedA
     return values
 
 
+def text_list(table: pa.Table, column: str) -> list[str]:
+    """`strings` as Python strings.
+
+    Raises:
+        AidpError: The column is missing, of another type, or has a null.
+    """
+    values: list[str] = strings(table, column).to_pylist()
+    return values
+
+
 def texts(table: pa.Table, column: str, *, nulls: bool = False) -> pl.Series:
     """`strings` as a polars series of the same length."""
     import polars as pl

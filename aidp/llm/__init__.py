@@ -1,0 +1,1 @@
+"""Language models as operators see them: requests, a journal, a budget, clients, a pool."""
