@@ -1,76 +1,39 @@
-"""Leaderboard: cards put side by side; what cannot be compared stands in tables of its own.
-
-A table holds the cards of one task under one set of conditions: versions of task and scorer,
-parser, base model, hardware class, evaluation profile, isolation and network policy. Within a
-table the seeds of one agent are one row.
-"""
+"""Leaderboard: cards read from a folder, and a board of them as text, Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import csv
+import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from ft_bench.digest import canonical_json
 from ft_bench.errors import DataMissing
-from ft_bench.record import Card
-from ft_bench.report.figures import limits
-from ft_bench.report.headline import Headline, headlines
-from ft_bench.report.standing import (
-    Standing,
-    base_standing,
-    ranked,
-    reference_standing,
-    standing,
-)
+from ft_bench.record import Card, Interval
+from ft_bench.report.board import Board, Conditions, Table, board
+from ft_bench.report.cells import columns, plain, width_of, wrap
+from ft_bench.report.figures import interval, metric_name, number, percent, seconds, signed
+from ft_bench.report.headline import Headline
+from ft_bench.report.standing import Standing
 from ft_bench.store import read_card
-from ft_bench.suite import SUITES
 
-__all__ = ["Board", "Conditions", "Table", "board", "read_cards"]
+__all__ = [
+    "Board",
+    "board",
+    "board_csv",
+    "board_json",
+    "board_markdown",
+    "board_text",
+    "read_cards",
+]
 
 _MOST_BYTES = 4_000_000
-_Key = tuple[str, str, str, str]
-
-
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Conditions(_Record):
-    """What rows must share to be ranked together."""
-
-    task: str
-    task_version: str
-    scorer_version: str
-    parser: str
-    base_model: str
-    hardware_class: str
-    profile: str
-    isolation: str
-    network: str
-
-    def shared(self) -> tuple[str, ...]:
-        """What holds for all tasks of a suite."""
-        return self.base_model, self.hardware_class, self.isolation, self.network
-
-
-class Table(_Record):
-    """One task under one set of conditions, best row first."""
-
-    conditions: Conditions
-    metric: str
-    direction: Literal["max", "min"]
-    rows: tuple[Standing, ...]
-
-
-class Board(_Record):
-    """All tables, and the headlines of agents that have several tasks of a suite."""
-
-    tables: tuple[Table, ...]
-    headlines: tuple[Headline, ...] = ()
+_HEADER = ("agent", "rank", "score", "95% interval", "gain", "gain 95%", "delta", "seeds", "device")
+_SUITE_HEADER = ("agent", "rank", "tasks", "median gain", "mean rank")
+_NUMERIC = range(1, 9)
+_LEGEND = (
+    "A range of ranks: intervals overlap and do not tell the rows apart. ~ weak denominator. "
+    "Base and reference are not ranked; tables differ in their conditions and are not comparable."
+)
 
 
 def read_cards(folder: Path) -> tuple[list[Card], list[str]]:
@@ -102,76 +65,157 @@ def _read(path: Path) -> Card:
     return read_card(path)
 
 
-def board(cards: Iterable[Card]) -> Board:
-    """Group, average over seeds, and rank."""
-    groups: dict[Conditions, list[Card]] = defaultdict(list)
-    for card in cards:
-        groups[_conditions(card)].append(card)
-    tables = [_table(key, groups[key]) for key in sorted(groups, key=_order)]
-    return Board(tables=tuple(tables), headlines=tuple(_headlines(tables)))
+def _rank(row: Standing) -> str:
+    if row.rank is None:
+        return row.status if row.kind == "agent" else "–"
+    span = f" ({row.rank_low}–{row.rank_high})" if row.tied else ""
+    return f"{row.rank:g}{span}"
 
 
-def _conditions(card: Card) -> Conditions:
-    return Conditions(**{name: getattr(card, name) for name in Conditions.model_fields})
+def _ends(ci: Interval | None) -> str:
+    return interval(ci) if ci else "–"
 
 
-def _order(conditions: Conditions) -> tuple[str, ...]:
-    return tuple(str(value) for value in conditions.model_dump().values())
+def _percents(ci: Interval | None) -> str:
+    return f"{percent(ci.low, sign=True)} to {percent(ci.high, sign=True)}" if ci else "–"
 
 
-def _table(conditions: Conditions, cards: Sequence[Card]) -> Table:
-    by_setting: dict[_Key, list[Card]] = defaultdict(list)
-    for card in cards:
-        by_setting[_setting(card)].append(card)
-    rows = [standing(name, by_setting[key]) for key, name in _names(by_setting).items()]
-    reference = reference_standing(cards)
-    rows += [base_standing(cards), *([reference] if reference else [])]
-    direction = cards[0].direction
-    return Table(
-        conditions=conditions,
-        metric=cards[0].metric,
-        direction=direction,
-        rows=ranked(rows, direction),
+def _cells(row: Standing) -> tuple[str, ...]:
+    """The cells of a row in the order of the header."""
+    weak = "~" if row.weak else ""
+    return (
+        row.name + (" !" if row.flags else ""),
+        _rank(row),
+        number(row.score),
+        _ends(row.score_ci),
+        weak + percent(row.gain, sign=True),
+        _percents(row.gain_ci),
+        signed(row.delta),
+        str(len(row.seeds)) if row.seeds else "–",
+        seconds(row.device_seconds),
     )
 
 
-def _setting(card: Card) -> _Key:
-    """Agent, backend, the digest of its options as its run id has it, and its limits."""
-    tail = card.run_id.rpartition("--")[2].partition(".")[0]
-    return card.agent, card.backend, tail, canonical_json(card.budget)
+def _suite_cells(row: Headline) -> tuple[str, ...]:
+    rank = "incomplete" if row.rank is None else f"{row.rank:g}"
+    weak = f" ({row.weak} weak)" if row.weak else ""
+    mean_rank = "–" if row.mean_rank is None else f"{row.mean_rank:.1f}"
+    gain = percent(row.median_gain, sign=True) + weak
+    return row.name, rank, f"{row.tasks}/{row.of}", gain, mean_rank
 
 
-def _names(settings: dict[_Key, list[Card]]) -> dict[_Key, str]:
-    """What each row is called; where one agent has several, by what they differ in."""
-    names = {}
-    for key, cards in settings.items():
-        agent, backend, tail, budget = key
-        same = [other for other in settings if other[:2] == key[:2]]
-        parts = [f"{agent}@{backend}"]
-        if len({other[2] for other in same}) > 1:
-            parts.append(f"#{tail}")
-        if any(other[3] != budget for other in same):
-            parts.append(f"({limits(cards[0].budget)})")
-        names[key] = " ".join(parts)
-    return names
+def _title(table: Table) -> str:
+    lower = ", lower is better" if table.direction == "min" else ""
+    return f"{table.conditions.task}: {metric_name(table.metric)}{lower}"
 
 
-def _headlines(tables: Sequence[Table]) -> list[Headline]:
-    """For each suite and set of shared conditions; the last version of a task counts."""
-    found: dict[tuple[str, ...], dict[str, dict[str, Standing]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
-    for table in sorted(tables, key=lambda table: _version(table.conditions.task_version)):
-        for row in table.rows:
-            if row.rank is not None:
-                found[table.conditions.shared()][row.name][table.conditions.task] = row
-    return [
-        line
-        for suite, tasks in SUITES.items()
-        for conditions, agents in sorted(found.items())
-        for line in headlines(suite, tasks, conditions, agents)
+def _conditions(conditions: Conditions) -> str:
+    parts = [
+        f"task version {conditions.task_version}",
+        f"scorer {conditions.scorer_version}, parser {conditions.parser}",
+        f"base {conditions.base_model}",
+        conditions.hardware_class,
+        conditions.profile,
+        f"isolation {conditions.isolation}",
+        f"network {conditions.network}",
     ]
+    return "; ".join(part for part in parts if part)
 
 
-def _version(text: str) -> tuple[int, str]:
-    return len(text), text
+def _suites(board: Board) -> dict[str, list[Headline]]:
+    """Headlines by the title of their table."""
+    found: dict[str, list[Headline]] = {}
+    for row in board.headlines:
+        shared = "; ".join(part for part in row.conditions if part)
+        found.setdefault(f"suite {row.suite}: {shared}", []).append(row)
+    return found
+
+
+def board_text(board: Board, width: int = 80) -> str:
+    """The board for a terminal; columns at the right are left out where the width is too small."""
+    if not board.tables:
+        return "No cards yet; `ft-bench eval mini` makes one.\n"
+    lines: list[str] = []
+    for title, rows in _suites(board).items():
+        lines += [*wrap(title, width), ""]
+        lines += _fitting([_SUITE_HEADER, *map(_suite_cells, rows)], width)
+        lines.append("")
+    for table in board.tables:
+        lines += [*wrap(_title(table), width), *wrap(_conditions(table.conditions), width), ""]
+        lines += _fitting([_HEADER, *map(_cells, table.rows)], width)
+        lines.append("")
+    return "\n".join([*lines, *wrap(_LEGEND, width)]) + "\n"
+
+
+def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """The rows with as many columns, from the left, as have room beside a name of twelve."""
+    widths = [max(width_of(row[place]) for row in rows) for place in range(len(rows[0]))]
+    widths[0] = min(widths[0], 12)
+    kept = len(widths)
+    while kept > 3 and sum(widths[:kept]) + 2 * (kept - 1) > width:
+        kept -= 1
+    return columns([row[:kept] for row in rows], _NUMERIC, width)
+
+
+def board_markdown(board: Board) -> str:
+    """The board as Markdown tables; what agents call themselves cannot leave its cell."""
+    lines: list[str] = []
+    for title, headlines in _suites(board).items():
+        lines += [f"### {_escape(title)}", ""]
+        lines += [*_grid([_SUITE_HEADER, *map(_suite_cells, headlines)]), ""]
+    for table in board.tables:
+        lines += [f"### {_escape(_title(table))}", "", _escape(_conditions(table.conditions)), ""]
+        lines += [*_grid([_HEADER, *map(_cells, table.rows)]), ""]
+    return "\n".join([*lines, _escape(_LEGEND)]) + "\n"
+
+
+def _grid(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    header, *rest = ["| " + " | ".join(map(_escape, row)) + " |" for row in rows]
+    rule = "|---" + "|---:" * (len(rows[0]) - 1) + "|"
+    return [header, rule, *rest]
+
+
+def _escape(text: str) -> str:
+    shown = plain(text)
+    for mark in "\\`*_[]|~#":
+        shown = shown.replace(mark, "\\" + mark)
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def board_csv(board: Board) -> str:
+    """One line for each row of each table, numbers in full, conditions beside them."""
+    sink = io.StringIO()
+    writer = csv.writer(sink, lineterminator="\n")
+    fields = [name for name in Standing.model_fields if not name.endswith("_ci")]
+    ends = [f"{name}_{end}" for name in ("score", "delta", "gain") for end in ("low", "high")]
+    writer.writerow([*Conditions.model_fields, "metric", *fields, *ends])
+    for table in board.tables:
+        shared = [str(value) for value in table.conditions.model_dump().values()]
+        for row in table.rows:
+            values = [_csv_value(getattr(row, name)) for name in fields]
+            cells = [*shared, table.metric, *values, *_csv_ends(row)]
+            writer.writerow([_guarded(cell) for cell in cells])
+    return sink.getvalue()
+
+
+def _csv_value(value: object) -> object:
+    if isinstance(value, tuple):
+        return " ".join(map(str, value))
+    return "" if value is None else value
+
+
+def _csv_ends(row: Standing) -> list[object]:
+    found = (row.score_ci, row.delta_ci, row.gain_ci)
+    return [end for ci in found for end in ((ci.low, ci.high) if ci else ("", ""))]
+
+
+def _guarded(cell: object) -> object:
+    """Text that a spreadsheet would take for a formula is quoted."""
+    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{cell}"
+    return cell
+
+
+def board_json(board: Board) -> str:
+    """The board as JSON."""
+    return board.model_dump_json(indent=1) + "\n"

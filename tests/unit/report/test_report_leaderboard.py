@@ -10,9 +10,15 @@ import pytest
 from records_by_hand import HOSTILE, a_card, a_gain
 
 from ft_bench.record import Interval
-from ft_bench.report.board_text import board_csv, board_json, board_markdown, board_text
 from ft_bench.report.cells import width_of
-from ft_bench.report.leaderboard import board, read_cards
+from ft_bench.report.leaderboard import (
+    board,
+    board_csv,
+    board_json,
+    board_markdown,
+    board_text,
+    read_cards,
+)
 from ft_bench.suite import SUITES
 
 
