@@ -29,7 +29,7 @@ from ft_bench.stats import mean_interval
 from ft_bench.store import read_manifest
 from ft_bench.tree import Outcome, Tree
 
-__all__ = ["finish", "select"]
+__all__ = ["finish", "grade_apart", "select"]
 
 
 def select(lab: MeteredLab) -> Selected:
@@ -94,10 +94,10 @@ def _grade(lab: MeteredLab, base: Base, request: RunRequest, selected: Selected)
         generator=lab.setting.generator,
         seed=request.seed,
     )
-    return _grade_apart(spec, 2 * request.job_seconds)
+    return grade_apart(spec, 2 * request.job_seconds)
 
 
-def _grade_apart(spec: GradeSpec, limit_seconds: float) -> Grade:
+def grade_apart(spec: GradeSpec, limit_seconds: float) -> Grade:
     """Grade in a process of its own, which is killed at the limit."""
     out = Path(spec.out)
     write_json(out / "spec.json", spec)

@@ -1,1 +1,1 @@
-"""Contract tests and fakes that third parties inherit."""
+"""Contract tests and fakes that third parties inherit: `cluster`, `bench`, `agents`, `toy`."""
