@@ -123,7 +123,7 @@ class Datasets:
         path = self.folder / name[:24]
         if not (path / "state.json").exists():
             part = self.folder / f".{name[:24]}.{os.getpid()}"
-            dataset.select_columns(list(_COLUMNS)).save_to_disk(str(part))
+            _save(dataset.select_columns(list(_COLUMNS)), part)
             shutil.rmtree(path, ignore_errors=True)
             part.replace(path)
         return Made(name, path, len(dataset), rows_read, dict(lineage))
@@ -160,6 +160,14 @@ def _load(path: Path) -> Any:
     import pyarrow.json as arrow_json
 
     return datasets.Dataset(arrow_json.read_json(path))
+
+
+def _save(dataset: Any, path: Path) -> None:
+    """Write to disk without the library's progress bars: only the command line talks."""
+    from datasets.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
+    dataset.save_to_disk(str(path))
 
 
 def _rows_read(recipe: DataRecipe, sources: Mapping[str, Any]) -> int:
