@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aidp.quality import score_text_quality
     from aidp.recipe import recipe_digest, validate
     from aidp.semantic import deduplicate_by_embedding
+    from aidp.stream import run_stream
     from aidp.synthesis import generate_dataset_with_llm
 
 _HOMES = {
@@ -69,6 +70,7 @@ _HOMES = {
     "normalise_list": "answers",
     "recipe_digest": "recipe",
     "run": "engine",
+    "run_stream": "stream",
     "score_dataset_with_llm": "judging",
     "score_text_quality": "quality",
     "select_by_filter": "filter",
@@ -108,6 +110,7 @@ __all__ = [
     "normalise_list",
     "recipe_digest",
     "run",
+    "run_stream",
     "score_dataset_with_llm",
     "score_text_quality",
     "select_by_filter",

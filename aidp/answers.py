@@ -14,7 +14,8 @@ from aidp.schema import set_column, strings
 
 
 @operator(
-    example='normalise_list(data, column="answer", separators=[";", "|"], target_separator=", ")'
+    each_row=True,
+    example='normalise_list(data, column="answer", separators=[";", "|"], target_separator=", ")',
 )
 def normalise_list(
     table: pa.Table,

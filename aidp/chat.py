@@ -43,7 +43,10 @@ WRITERS: Mapping[str, Callable[[list[Message]], dict[str, Any]]] = {
 }
 
 
-@operator(example='convert_chat(data, source="prompt", target="messages", system="Be brief.")')
+@operator(
+    each_row=True,
+    example='convert_chat(data, source="prompt", target="messages", system="Be brief.")',
+)
 def convert_chat(
     table: pa.Table,
     *,

@@ -29,7 +29,7 @@ FAULTS = (
 NO_MESSAGES, ROLE, EMPTY, SYSTEM, TURNS, END, EQUAL = range(1, len(FAULTS) + 1)
 
 
-@operator(example='filter_valid_chat(data, form="messages")')
+@operator(each_row=True, example='filter_valid_chat(data, form="messages")')
 def filter_valid_chat(
     table: pa.Table,
     *,

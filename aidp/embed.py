@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-@operator(example='generate_text_embeddings(data, column="prompt", output="embedding")')
+@operator(
+    each_row=True, example='generate_text_embeddings(data, column="prompt", output="embedding")'
+)
 def generate_text_embeddings(
     table: pa.Table,
     *,

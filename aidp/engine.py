@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aidp.effect import Effect
 from aidp.errors import AidpError, did_you_mean
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int, Account], None]
+Engine = Literal["local", "ray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class _Kitchen:
     sources: Mapping[str, Dataset]
     workspace: Workspace | None
     num_proc: int
+    engine: Engine
+
+    def effect(self, operator: Operator, table: pa.Table, params: Mapping[str, Any]) -> Effect:
+        """What `operator` does to `table`, computed where the run wants it."""
+        if self.engine == "local":
+            return operator.effect(table, params)
+        from aidp.ray_engine import effect_on_ray
+
+        return effect_on_ray(operator, table, params)
 
 
 def run(
@@ -46,6 +56,7 @@ def run(
     *,
     workspace: str | Path | None = None,
     num_proc: int = 1,
+    engine: Engine = "local",
     progress: Progress | None = None,
 ) -> RunOutcome:
     """Run `recipe`; the same rows come out whatever `num_proc` and `workspace` are.
@@ -57,6 +68,8 @@ def run(
         workspace: A folder that keeps finished steps; a step whose output is there by
             content is not run again, and rows are mapped from files, not held in memory.
         num_proc: Processes or threads for the operators that can use several.
+        engine: `ray` computes operators that look at one row at a time over the blocks of a
+            Ray dataset; the others are computed here. Equal output, hashes included.
         progress: Called after each step with its position, the number of steps, its account.
 
     Raises:
@@ -65,7 +78,7 @@ def run(
     """
     checked = validate(recipe)
     given = _all_sources(checked, sources or {})
-    kitchen = _Kitchen(given, Workspace(Path(workspace)) if workspace else None, num_proc)
+    kitchen = _Kitchen(given, Workspace(Path(workspace)) if workspace else None, num_proc, engine)
     table, origins, notes = gather(checked, given)
     digest = content_id(table)
     accounts: list[Account] = []
@@ -125,7 +138,7 @@ def _cook(
     found = None if kitchen.workspace is None else kitchen.workspace.find(key)
     if found is not None:
         return found
-    effect = operator.effect(table, params)
+    effect = kitchen.effect(operator, table, params)
     guard(operator.name, effect, table.num_rows, step.max_removed)
     after = _after(kitchen.workspace, key, table, effect)
     if after.num_rows == 0:

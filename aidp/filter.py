@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 BATCH_ROWS = 10_000
 
 
-@operator(example="select_by_filter(data, where=\"length(prompt) >= 30 AND source IN ('a', 'b')\")")
+@operator(
+    each_row=True,
+    example="select_by_filter(data, where=\"length(prompt) >= 30 AND source IN ('a', 'b')\")",
+)
 def select_by_filter(
     table: pa.Table,
     *,
@@ -58,6 +62,11 @@ def _where_mask(table: pa.Table, where: str) -> BoolArray:
         expression = pl.sql_expr(where)
     except pl.exceptions.PolarsError as error:
         raise AidpError(f"where={where!r} is no condition: {error}") from None
+    if _looks_around(expression):
+        raise AidpError(
+            f"where={where!r} looks at several rows (an aggregate or a window), expected a "
+            "condition on one row; use drop_conflicts, balance_classes or select_by_score"
+        )
     frame = _frame(table, expression)
     try:
         truth = frame.select(expression.alias("truth")).to_series()
@@ -68,6 +77,12 @@ def _where_mask(table: pa.Table, where: str) -> BoolArray:
     if len(truth) != table.num_rows:
         raise AidpError(f"where={where!r} gives {len(truth)} values, expected one per row")
     return np.asarray(truth.fill_null(False).to_numpy())
+
+
+def _looks_around(expression: pl.Expr) -> bool:
+    """Whether the expression needs other rows than the one it decides on."""
+    tree = str(expression.meta.serialize(format="json"))
+    return re.search(r'"(?:Agg|Over|Window)":|"(?:Len|Shift|Diff|Cum\w+)"', tree) is not None
 
 
 def _frame(table: pa.Table, expression: pl.Expr) -> pl.DataFrame:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 Form = Literal["json", "json object", "one line", "choice", "pattern"]
 
 
-@operator(example='filter_by_format(data, column="answer", form="choice", choices=["A", "B"])')
+@operator(
+    each_row=True,
+    example='filter_by_format(data, column="answer", form="choice", choices=["A", "B"])',
+)
 def filter_by_format(
     table: pa.Table,
     *,

@@ -37,7 +37,9 @@ SMALL_WORDS: Mapping[str, str] = {
 UNKNOWN = "unknown"
 
 
-@operator(example='filter_by_language(data, column="prompt", languages=["en", "zh"])')
+@operator(
+    each_row=True, example='filter_by_language(data, column="prompt", languages=["en", "zh"])'
+)
 def filter_by_language(
     table: pa.Table,
     *,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@operator(example='filter_by_word_count(data, column="prompt", least=3, most=400)')
+@operator(each_row=True, example='filter_by_word_count(data, column="prompt", least=3, most=400)')
 def filter_by_word_count(
     table: pa.Table,
     *,
@@ -41,7 +41,9 @@ def filter_by_word_count(
     return _between(counts, least, most, "words")
 
 
-@operator(example='filter_by_token_length(data, column=["prompt", "answer"], most=2048)')
+@operator(
+    each_row=True, example='filter_by_token_length(data, column=["prompt", "answer"], most=2048)'
+)
 def filter_by_token_length(
     table: pa.Table,
     *,

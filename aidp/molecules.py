@@ -13,7 +13,7 @@ from aidp.schema import set_column, strings
 from aidp.smiles import canonical_forms, other_spellings
 
 
-@operator(example='filter_valid_smiles(data, column="answer")')
+@operator(each_row=True, example='filter_valid_smiles(data, column="answer")')
 def filter_valid_smiles(table: pa.Table, *, column: str = "smiles", num_proc: int = 1) -> Effect:
     """Keep rows whose text in `column` RDKit reads as a molecule.
 
@@ -35,7 +35,7 @@ def filter_valid_smiles(table: pa.Table, *, column: str = "smiles", num_proc: in
     return keeping(mask, "no molecule")
 
 
-@operator(example='augment_smiles(data, column="answer", copies=2, seed=0)')
+@operator(each_row=True, example='augment_smiles(data, column="answer", copies=2, seed=0)')
 def augment_smiles(
     table: pa.Table,
     *,

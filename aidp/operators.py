@@ -70,6 +70,8 @@ class Operator:
         cost: How the work grows.
         example: A call that works, for the catalogue.
         function: `(table, **options) -> Effect`.
+        each_row: Whether its verdict on a row needs no other row of the same table, so that
+            rows can be worked on in any batches.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Operator:
     cost: Cost
     example: str
     function: Callable[..., Effect]
+    each_row: bool = False
 
     @functools.cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -162,12 +165,12 @@ class Operator:
 
 
 def operator(
-    *, version: int = 1, cost: Cost = "linear", example: str
+    *, version: int = 1, cost: Cost = "linear", example: str, each_row: bool = False
 ) -> Callable[[Callable[..., Effect]], Operator]:
     """Make an operator of a function `(table, *, options) -> Effect`."""
 
     def wrap(function: Callable[..., Effect]) -> Operator:
-        made = Operator(function.__name__, version, cost, example, function)
+        made = Operator(function.__name__, version, cost, example, function, each_row)
         for name in ("__module__", "__qualname__", "__doc__", "__name__"):
             object.__setattr__(made, name, getattr(function, name))
         object.__setattr__(made, "__signature__", _public_signature(function))

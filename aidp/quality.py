@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 RULES = ("length", "words", "letters", "symbols", "lines", "variety")
 
 
-@operator(example='score_text_quality(data, column="prompt", output="quality")')
+@operator(each_row=True, example='score_text_quality(data, column="prompt", output="quality")')
 def score_text_quality(
     table: pa.Table, *, column: str | list[str] = "text", output: str = "quality"
 ) -> Effect:

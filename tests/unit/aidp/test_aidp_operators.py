@@ -71,6 +71,8 @@ def test_a_predicate_that_raises_names_the_row():
         ("n >", "is no condition"),
         ("n + 1", "expected true or false"),
         ("m = 1", "no column 'm'"),
+        ("n > AVG(n)", "looks at several rows"),
+        ("n > LAG(n) OVER (ORDER BY n)", "looks at several rows"),
         ("n = 'a' AND n LIKE 'b'", "cannot be computed"),
     ],
 )
