@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ft_bench.budget import Budget, Meter
 from ft_bench.digest import canonical_json, digest
@@ -37,6 +37,7 @@ from ft_bench.tree import Tree
 
 __all__ = ["Allowance", "Ledger"]
 
+T = TypeVar("T")
 _LEAST_SECONDS = 1.0
 _KILL_MARGIN = 0.95
 
@@ -91,14 +92,15 @@ class Ledger:
         """The body for `key` if it is visible already, else None."""
         return self._known.get(key) if key in self._shown else None
 
-    def record(self, body: Any) -> None:
-        """Journal a body, charge it and show it."""
+    def record(self, body: T) -> T:
+        """Journal a body, charge it and show it; returns it as the journal holds it."""
         with self.lock:
-            self.journal.append(body)
-            self.meter.apply(body)
-            key = _key(body)
-            self._known[key] = body
+            kept = cast(T, self.journal.append(body).body)
+            self.meter.apply(kept)
+            key = _key(kept)
+            self._known[key] = kept
             self.show(key)
+            return kept
 
     @contextmanager
     def reserved(self, out: Path, purpose: str) -> Iterator[Allowance]:
@@ -127,7 +129,14 @@ class Ledger:
         """Device-seconds to set aside: the job limit, or a fair part of what is left."""
         left = self.meter.remaining("device_seconds")
         part = left / max(1, self.slots - self._busy)
-        share = min(self.job_seconds, part, self.wall_left())
+        wall = self.wall_left()
+        share = min(self.job_seconds, part, wall)
+        if wall < min(_LEAST_SECONDS, part):
+            raise BudgetExhausted(
+                "wall_seconds",
+                f"{purpose} needs at least {_LEAST_SECONDS:g} s but {wall:.3g} of "
+                f"{self.budget.wall_seconds:g} are left; raise --budget.wall",
+            )
         if share < _LEAST_SECONDS:
             raise BudgetExhausted(
                 "device_seconds",

@@ -79,9 +79,7 @@ def read_events(path: Path) -> tuple[list[Event], int]:
         return events, 0
     good, prev = 0, GENESIS
     data = path.read_bytes()
-    for number, line in enumerate(data.splitlines(keepends=True), start=1):
-        if not line.endswith(b"\n"):
-            break
+    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
         event = _parse(path, number, line)
         if (event.prev, event.seq, event.hash) != (prev, number - 1, _hash(event)):
             raise ChainBroken(
@@ -89,7 +87,7 @@ def read_events(path: Path) -> tuple[list[Event], int]:
                 "or mixed with another run's; restore it or start anew with --fresh"
             )
         events.append(event)
-        prev, good = event.hash, good + len(line)
+        prev, good = event.hash, good + len(line) + 1
     return events, good
 
 
@@ -138,10 +136,15 @@ class Journal:
         return self.events[-1].hash if self.events else GENESIS
 
     def append(self, body: Any) -> Event:
-        """Add an event; it is on disk when this returns. Not thread-safe; the Lab locks."""
+        """Add an event; it is on disk when this returns. Not thread-safe; the Lab locks.
+
+        Returns:
+            The event as a later process will read it: a tuple has become a list, keys are sorted.
+        """
         bare = Event(seq=len(self.events), time=time.time(), body=body, prev=self.head)
-        event = bare.model_copy(update={"hash": _hash(bare)})
-        self._stream.write(canonical_json(event).encode("utf-8") + b"\n")
+        line = canonical_json(bare.model_copy(update={"hash": _hash(bare)})).encode("utf-8")
+        event = Event.model_validate_json(line)
+        self._stream.write(line + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
         self.events.append(event)
