@@ -171,7 +171,7 @@ def _card(
     base_validation = tree.base
     if base_validation is None:
         raise JobFailed("EVAL_ERROR", "the base model has no validation score")
-    nothing = selected.model == BASE and request.budget.iterations > 0
+    nothing = selected.by == "base" and request.budget.iterations > 0
     bodies = list(lab.ledger.journal.bodies)
     wall = lab.ledger.wall_spent()
     return Card(

@@ -161,7 +161,7 @@ class MeteredLab:
             if parent is not None:
                 self.ledger.meter.check(Usage(iterations=1), "A further node")
                 self.ledger.check_wall()
-            node = len(self.tree)
+            node = sum(isinstance(body, Planned) for body in self.ledger.journal.bodies)
             self.ledger.record(Planned(node=node, parent=parent, plan=plan))
             return node
 
@@ -201,8 +201,7 @@ class MeteredLab:
                 overlap=(self._validation.overlap(made.prompts()),),
                 seconds=round(time.monotonic() - started, 3),
             )
-            self.ledger.record(body)
-            return body
+            return self.ledger.record(body)
 
     def train(self, node: int, variant: int, dataset: str, replica: int = 0) -> Trained:
         """Train one variant of a node's plan on a dataset that `build` made."""
@@ -235,8 +234,7 @@ class MeteredLab:
                 final_loss=made.last_loss,
                 truncated=made.truncated,
             )
-            self.ledger.record(body)
-            return body
+            return self.ledger.record(body)
 
     def evaluate(self, model: str) -> Evaluated:
         """Score a trained model, or "base", on validation."""
@@ -277,8 +275,7 @@ class MeteredLab:
                 score=filed(score, self.paths.root, samples, outcome.profile),
                 device_seconds=outcome.device_seconds,
             )
-            self.ledger.record(body)
-            return body
+            return self.ledger.record(body)
 
     def conclude(self, node: int, diagnosis: Diagnosis) -> None:
         """Close a node: it succeeded if at least one variant was scored."""
@@ -309,8 +306,7 @@ class MeteredLab:
         with self.ledger.lock:
             known = self.ledger.show(f"agreed {key}")
             if known is None:
-                known = Agreed(key=key, value=make())
-                self.ledger.record(known)
+                known = self.ledger.record(Agreed(key=key, value=make()))
             return known.value
 
     # --- how it is done --------------------------------------------------------------------
@@ -345,7 +341,7 @@ class MeteredLab:
         A job that is lost to the machine, not to itself, is run once more.
         """
         done = finished(job)
-        if done is not None:
+        if done is not None and done.failure != "INFRA":
             return done
         shutil.rmtree(job.out, ignore_errors=True)
         if free:

@@ -29,8 +29,8 @@ def grade(spec: GradeSpec) -> Grade:
     """Evaluate, score and compare.
 
     Raises:
-        JobFailed: where the base model cannot be evaluated; a tuned model that cannot gets the
-            metric's floor on every item.
+        JobFailed: where the base model cannot be evaluated, or the machine failed; a tuned model
+            that cannot be evaluated gets the metric's floor on every item.
     """
     task = registry.task(spec.task)
     data = prepared(task, Path(spec.cache), Path(spec.private))
@@ -95,13 +95,13 @@ def _job(spec: GradeSpec, task: TaskSpec, rows: Path, name: str, model: ModelRef
 def _evaluate(job: EvaluateJob, name: str, rows: list[Row], scorer: Scorer) -> tuple[float, str]:
     """Device-seconds and profile; samples are on disk when this returns."""
     outcome = finished(job)
-    if outcome is None:
+    if outcome is None or outcome.failure == "INFRA" or (outcome.failure and name == "base"):
         begin(job)
         outcome = registry.load("backends", "worker")(job)
     if outcome.failure is None:
         return outcome.device_seconds, outcome.profile
-    if name == "base":
-        raise JobFailed(outcome.failure, f"the base model on test: {outcome.cause}")
+    if name == "base" or outcome.failure == "INFRA":
+        raise JobFailed(outcome.failure, f"the {name} model on test: {outcome.cause}")
     nothing = [""] * len(rows)
     items = scorer.score_items(rows, nothing, parser=job.parser)
     write_samples(Path(job.out) / "samples.jsonl", rows, nothing, items)
