@@ -185,7 +185,8 @@ def _flat(recipe: DataRecipe, variant: Variant) -> dict[str, Any]:
     fields["recipe.sources"] = [source.model_dump(mode="json") for source in recipe.sources]
     for index, step in enumerate(recipe.steps):
         same = sum(1 for other in recipe.steps[:index] if other.op == step.op)
-        fields[f"recipe.{step.op}" + (f"#{same + 1}" if same else "")] = step.params
+        name = f"recipe.{step.op}" + (f"#{same + 1}" if same else "")
+        fields[name] = step.model_dump(mode="json")["params"]
     return fields
 
 

@@ -28,7 +28,7 @@ Status = Literal["running", "succeeded", "failed"]
 class Outcome:
     """One variant of a node: what it was to be, and what has become of it so far.
 
-    `confirmations` are scores of the same configuration under other seeds, by replica.
+    `confirmations` are scores of the same configuration under other seeds, sorted by replica.
     """
 
     index: int
@@ -202,9 +202,7 @@ def _essence(outcome: Outcome) -> dict[str, Any]:
         "score": outcome.score.value if outcome.score else None,
         "dataset": outcome.dataset.dataset if outcome.dataset else None,
         "failure": outcome.failure.failure if outcome.failure else None,
-        "confirmations": [
-            [replica, s.value] for replica, s in sorted(outcome.confirmations, key=lambda c: c[0])
-        ],
+        "confirmations": [[replica, score.value] for replica, score in outcome.confirmations],
     }
 
 
@@ -219,6 +217,10 @@ def _with_dataset(node: Node, body: Built) -> Node:
     )
 
 
+def _replica(confirmation: tuple[int, Score]) -> int:
+    return confirmation[0]
+
+
 def _with_outcome(node: Node, body: Trained | Evaluated | Failed) -> Node:
     def change(item: Outcome) -> Outcome:
         if body.variant is not None and item.index != body.variant:
@@ -228,7 +230,8 @@ def _with_outcome(node: Node, body: Trained | Evaluated | Failed) -> Node:
         if isinstance(body, Trained):
             return item if body.replica else replace(item, trained=body)
         if body.replica:
-            return replace(item, confirmations=(*item.confirmations, (body.replica, body.score)))
+            fresh = dict(item.confirmations) | {body.replica: body.score}
+            return replace(item, confirmations=tuple(sorted(fresh.items(), key=_replica)))
         return replace(item, score=body.score)
 
     return replace(node, outcomes=tuple(change(item) for item in node.outcomes))
