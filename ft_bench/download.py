@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -16,6 +17,7 @@ Progress = Callable[[str, int, int | None], None]
 """Called with the file's name, bytes so far, and bytes in all where the server says."""
 
 _BLOCK = 1 << 18
+_NO_SUCH_RANGE = 416
 
 
 def fetch(url: str, target: Path, progress: Progress | None = None, timeout: float = 30.0) -> None:
@@ -49,9 +51,18 @@ def fetch(url: str, target: Path, progress: Progress | None = None, timeout: flo
                 os.fsync(out.fileno())
         if total is not None and have < total:
             raise OSError(f"the connection ended after {have} of {total} bytes")
-    except (OSError, urllib.error.URLError) as cause:
-        raise PrerequisiteError(
-            f"{url} could not be downloaded ({cause}); try again, or give the files with "
-            "--data-dir DIR"
-        ) from cause
+    except urllib.error.HTTPError as cause:
+        with cause:
+            if have and cause.code == _NO_SUCH_RANGE:  # what is there is no beginning of the file
+                part.unlink()
+                return fetch(url, target, progress, timeout)
+        raise _failure(url, cause) from cause
+    except (OSError, http.client.HTTPException) as cause:
+        raise _failure(url, cause) from cause
     part.replace(target)
+
+
+def _failure(url: str, cause: Exception) -> PrerequisiteError:
+    return PrerequisiteError(
+        f"{url} could not be downloaded ({cause}); try again, or give the files with --data-dir DIR"
+    )

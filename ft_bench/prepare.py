@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,7 @@ class Sources:
         """A verified, uncompressed copy of the file called `name`."""
         source, found = self._known[name], self._find(name)
         if found is None:
-            found = self._download(source)
+            return self._download(source)
         if found.suffix != ".gz":
             self._check(found, source.sha256, file_sha256(found))
             return found
@@ -109,6 +110,11 @@ class Sources:
         target = self.work / source.name
         if not target.exists():
             fetch(source.url, target, self.progress)
+        try:
+            self._check(target, source.sha256, file_sha256(target))
+        except ChecksumMismatch:
+            target.unlink()  # so that the next attempt downloads it again
+            raise
         return target
 
     def _unpack(self, packed: Path, source: SourceFile) -> Path:
@@ -121,7 +127,7 @@ class Sources:
                 while block := stream.read(1 << 20):
                     hasher.update(block)
                     out.write(block)
-        except (OSError, EOFError) as cause:
+        except (OSError, EOFError, zlib.error) as cause:
             part.unlink(missing_ok=True)
             self._check(packed, source.sha256, f"{file_sha256(packed)} (not readable as gzip)")
             raise PrerequisiteError(f"{packed} cannot be unpacked: {cause}") from cause
