@@ -86,7 +86,9 @@ class UnknownName(UsageError):
 
     def __init__(self, noun: str, name: str, known: Iterable[str], remedy: str = "") -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+        lowered = {known_name.lower(): known_name for known_name in names}
+        found = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.5)
+        near = [lowered[match] for match in found]
         guess = f"; did you mean {near[0]!r}?" if near else f"; expected one of {', '.join(names)}."
         super().__init__(f"Unknown {noun} {name!r}{guess}" + (f" ({remedy})" if remedy else ""))
         self.noun, self.name, self.suggestion = noun, name, near[0] if near else None

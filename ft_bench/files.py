@@ -30,10 +30,14 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         errors="surrogatepass",
         newline="",
     ) as stream:
-        stream.writelines(lines)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(stream.name, path)
+        try:
+            stream.writelines(lines)
+            stream.flush()
+            os.fsync(stream.fileno())
+            os.replace(stream.name, path)
+        except BaseException:
+            os.unlink(stream.name)
+            raise
 
 
 def write_json(path: Path, value: object) -> None:

@@ -186,7 +186,8 @@ def gain_interval(
     value, ci, weak = None, None, False
     if reference is not None and reference != before:
         value = gain(after, before, reference)
-        ci = _gain_ci(boot_after, boot_before, reference, delta_ci, before)
+        scale = sign * (reference - before)
+        ci = _gain_ci(boot_after, boot_before, reference, delta_ci, scale)
         weak = abs(reference - before) < 2 * half_width
     return Gain(
         value=value,
@@ -200,7 +201,7 @@ def gain_interval(
 
 
 def _gain_ci(
-    after: Floats, before: Floats, reference: float, delta_ci: Interval, base: float
+    after: Floats, before: Floats, reference: float, delta_ci: Interval, scale: float
 ) -> Interval:
     with np.errstate(divide="ignore", invalid="ignore"):
         draws = (after - before) / (reference - before)
@@ -208,8 +209,8 @@ def _gain_ci(
     found = bootstrap(draws, method="paired bootstrap, reference fixed") if len(draws) else None
     if found is not None and found.high > found.low:
         return found
-    scale = abs(reference - base)
-    return Interval(low=delta_ci.low / scale, high=delta_ci.high / scale, method=delta_ci.method)
+    low, high = sorted((delta_ci.low / scale, delta_ci.high / scale))
+    return Interval(low=low, high=high, method=delta_ci.method)
 
 
 def mean_interval(

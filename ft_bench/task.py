@@ -100,10 +100,13 @@ def load_task(module: str) -> TaskSpec:
     """Read the task whose folder is the package `module` ("ft_bench.tasks.sst2").
 
     Raises:
-        ConfigError: where `task.toml` is malformed; names the file and the field.
+        ConfigError: where `task.toml` is absent or malformed; names the file and the field.
     """
-    folder = resources.files(module)
-    text = (folder / "task.toml").read_text(encoding="utf-8")
+    try:
+        folder = resources.files(module)
+        text = (folder / "task.toml").read_text(encoding="utf-8")
+    except (FileNotFoundError, ModuleNotFoundError) as cause:
+        raise ConfigError(f"{module} is no task folder ({cause}); expected task.toml") from cause
     try:
         fields = tomllib.loads(text)
         return TaskSpec(**fields, brief=_brief(folder), module=module)
