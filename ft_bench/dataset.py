@@ -69,7 +69,9 @@ class Datasets:
         """
         note = self.folder / "recipes" / f"{self._recipe_key(recipe, cap)}.json"
         if note.exists():
-            return self._found(json.loads(note.read_text("utf-8")))
+            known = self._found(json.loads(note.read_text("utf-8")))
+            if (known.path / "state.json").exists():
+                return known
         sources = self._sources(recipe)
         try:
             outcome = self.builder(recipe.model_dump(mode="json"), sources)
@@ -106,6 +108,8 @@ class Datasets:
         )
 
     def _keep(self, dataset: Any, lineage: Mapping[str, Any], cap: int, rows_read: int) -> Made:
+        import datasets
+
         missing = [name for name in _COLUMNS if name not in dataset.column_names]
         if missing:
             raise JobFailed(
@@ -121,6 +125,7 @@ class Datasets:
         columns = [dataset[name][:] for name in _COLUMNS]
         name = _content_hash(columns)
         path = self.folder / name[:24]
+        datasets.disable_progress_bars()
         if not (path / "state.json").exists():
             part = self.folder / f".{name[:24]}.{os.getpid()}"
             _save(dataset.select_columns(list(_COLUMNS)), part)
@@ -138,7 +143,11 @@ class Datasets:
                     "DATA_SOURCE",
                     f"source {name!r} is unknown; expected 'train' or a workspace file",
                 )
-            found[name] = _load(path)
+            try:
+                found[name] = _load(path)
+            except ValueError as cause:
+                why = " ".join(str(cause).split())[:300]
+                raise JobFailed("DATA_SOURCE", f"source {name!r} is no JSONL: {why}") from cause
         return found
 
     def _file(self, name: str) -> Path | None:
