@@ -54,18 +54,31 @@ class Trex:
 
     def run(self, lab: Lab) -> None:
         """Search until a limit, then confirm and submit. A function of what the Lab shows."""
-        options = self.options
-        found = survey(lab.brief)
-        researcher = Researcher(lab.brief, found, options.variants, use_surrogate=options.surrogate)
         try:
-            self._node(lab, lab.propose(None, researcher.baseline(options.root_variants)))
-            self._search(lab, researcher)
-            confirm(lab, options.confirm_top, options.confirm_seeds)
-        finally:
-            chosen = verdict(lab.tree, options.confirm_top)
-            if chosen is not None:
-                lab.submit(*chosen)
-                lab.agree("insights", lambda: insights(lab.tree))
+            self._work(lab)
+        except BudgetExhausted:
+            self._submit(lab)
+            raise
+        self._submit(lab)
+
+    def _work(self, lab: Lab) -> None:
+        options, most = self.options, lab.brief.max_variants
+        researcher = Researcher(
+            lab.brief,
+            survey(lab.brief),
+            min(options.variants, most),
+            use_surrogate=options.surrogate,
+        )
+        first = researcher.baseline(min(options.root_variants, most))
+        self._node(lab, lab.propose(None, first))
+        self._search(lab, researcher)
+        confirm(lab, options.confirm_top, options.confirm_seeds)
+
+    def _submit(self, lab: Lab) -> None:
+        chosen = verdict(lab.tree, self.options.confirm_top)
+        if chosen is not None:
+            lab.submit(*chosen)
+            lab.agree("insights", lambda: insights(lab.tree))
 
     def _search(self, lab: Lab, researcher: Researcher) -> None:
         select = policy(self.options.search)

@@ -97,7 +97,7 @@ class Researcher:
         possible = [strategy for strategy in CHOICES if options[strategy]]
         if not possible:
             return None
-        strategy = choose(tree, odds(self.survey, node), possible, rng)
+        strategy = choose(tree, odds(self.survey, node, tree.direction), possible, rng)
         chosen = self._best(tree, options[strategy], rng)
         return self._plan(strategy, chosen, node)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2, log10
 
+from ft_bench.digest import canonical_json, digest
 from ft_bench.plan import DataRecipe, Lora, Operation, Strategy, Variant
 from ft_bench.protocols import Brief
 from trex_agent.survey import Survey
@@ -77,8 +78,8 @@ def root_variants(brief: Brief, count: int) -> list[Variant]:
 def moves(survey: Survey, recipe: DataRecipe, scheme: Variant, brief: Brief) -> list[Move]:
     """Every single change that is open from a configuration."""
     found = [*_remedies(survey), *_synthetic(survey), *_sizes(recipe, brief), *_scheme(scheme)]
-    have = {step.op + str(step.params) for step in recipe.steps}
-    fresh = [m for m in found if m.add is None or m.add.op + str(m.add.params) not in have]
+    have = {digest(step) for step in recipe.steps}
+    fresh = [move for move in found if move.add is None or digest(move.add) not in have]
     return [*fresh, *_drops(recipe)]
 
 
@@ -184,7 +185,7 @@ def _replaces(new: Operation, old: Operation) -> bool:
 
 def _rank(operation: Operation) -> tuple[int, str]:
     place = _ORDER.index(operation.op) if operation.op in _ORDER else len(_ORDER)
-    return place, str(operation.params)
+    return place, canonical_json(operation.params)
 
 
 def features(recipe: DataRecipe, scheme: Variant) -> dict[str, float]:

@@ -38,13 +38,13 @@ def tally(tree: Tree) -> dict[Strategy, tuple[int, int]]:
     return counts
 
 
-def odds(survey: Survey, parent: Node) -> dict[Strategy, float]:
+def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy, float]:
     """How diagnosis and survey turn the odds of each strategy, by named rules.
 
     Faulty rows that no operation of the parent's recipe has mended favour the data pipeline; a
     flat or diverging loss, or truncated texts, favour the scheme; skewed classes favour synthesis.
     """
-    best = parent.best()
+    best = parent.best(direction)
     used = {step.op for step in best.recipe.steps} if best else set()
     open_share = sum(
         issue.share * issue.weight

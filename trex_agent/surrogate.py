@@ -30,8 +30,8 @@ class Effect:
 class Surrogate:
     """Posterior of w in y = x w + noise, w ~ N(prior, tau^2), noise ~ N(0, sigma^2).
 
-    Bishop 2006, equations 3.50 and 3.51. Features are standardised over the observations and the
-    candidates together; the intercept has a flat prior by centring y.
+    Bishop 2006, equations 3.50 and 3.51. The unit of a feature is its deviation over observations
+    and candidates together; the intercept has a flat prior, by centring what was observed.
 
     Args:
         observed: features and metric of each trained configuration, at least one.
@@ -50,9 +50,9 @@ class Surrogate:
         rows = [features for features, _ in observed]
         self.names = sorted({name for row in [*rows, *candidates] for name in row})
         raw = _matrix([*rows, *candidates], self.names)
-        self._centre = raw.mean(axis=0)
-        self._scale = np.where(raw.std(axis=0) > 0, raw.std(axis=0), 1.0)
         self._raw = raw[: len(rows)]
+        self._centre = self._raw.mean(axis=0)
+        self._scale = np.where(raw.std(axis=0) > 0, raw.std(axis=0), 1.0)
         x = self._standard(self._raw)
         y = np.array([value for _, value in observed])
         self._offset = float(y.mean())

@@ -166,11 +166,12 @@ def _format(train: Rows, validation: Rows, molecules: bool) -> list[Issue]:
         return []
     odd = [not set(_items(str(row["answer"]), separator)) <= known for row in train]
     share = sum(odd) / len(train)
-    pattern = "|".join(re.escape(item).replace("'", "''") for item in sorted(known))
+    pattern = "|".join(_quoted(item) for item in sorted(known))
+    between = _quoted(separator)
     remedies = (
         Operation(
             op="select_by_filter",
-            params={"where": f"answer REGEXP '^({pattern})({separator}({pattern}))*$'"},
+            params={"where": f"answer REGEXP '^({pattern})({between}({pattern}))*$'"},
         ),
         Operation(
             op="normalise_list",
@@ -184,6 +185,11 @@ def _format(train: Rows, validation: Rows, molecules: bool) -> list[Issue]:
     )
     text = f"{share:.1%} of the answers are in another format than validation's"
     return _if(share > 0.002, Issue("answer format", share, remedies, text))
+
+
+def _quoted(text: str) -> str:
+    """A text as a pattern that matches it alone, inside a SQL string."""
+    return re.escape(text).replace("'", "''")
 
 
 def _copies(train: Rows, validation: Rows, molecules: bool) -> list[Issue]:
@@ -243,7 +249,7 @@ def _lengths(train: Rows, validation: Rows, molecules: bool) -> list[Issue]:
         return []
     asked = sorted(len(str(row["prompt"]).split()) for row in validation)
     given = [len(str(row["prompt"]).split()) for row in train]
-    if len(asked) < 20 or quantiles(given, n=4)[1] >= quantiles(asked, n=4)[0]:
+    if len(asked) < 20 or len(given) < 2 or quantiles(given, n=4)[1] >= quantiles(asked, n=4)[0]:
         return []
     cuts = quantiles(asked, n=20)
     least = sorted({int(cuts[0]), int(cuts[1]), int(cuts[4])})

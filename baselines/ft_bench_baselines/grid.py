@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed
+from ft_bench.errors import BudgetExhausted
 from ft_bench.plan import ExperimentPlan, Provenance, Variant
 from ft_bench.protocols import Brief, Lab
 from trex_agent.diagnosis import diagnose
@@ -51,8 +52,10 @@ class Grid:
             node = lab.propose(parent, plan)
             try:
                 run_node(lab, node)
-            finally:
+            except BudgetExhausted:
                 lab.conclude(node, diagnose(lab, node))
+                raise
+            lab.conclude(node, diagnose(lab, node))
             parent = 0 if lab.tree.node(0).status == "succeeded" else None
             if parent is None:
                 return
