@@ -52,13 +52,13 @@ def mix(
         raise AidpError(f"ratios are {dict(ratios)}, expected numbers >= 0 and one above 0")
     available = [len(groups[name]) for name in names]
     most = largest_total(available, shares)
-    if total is not None and total > most and not repeat:
+    counts = allot(most if total is None else total, shares)
+    if not repeat and any(n > size for n, size in zip(counts, available, strict=True)):
         raise AidpError(
             f"{total:,} rows in the ratios {dict(ratios)} cannot be met from "
             f"{dict(zip(names, available, strict=True))}; at most {most:,} can, or use repeat=True",
             column=column,
         )
-    counts = allot(most if total is None else total, shares)
     keys = row_keys(table.num_rows, seed)
     chosen = [_draw(groups[name], keys, n) for name, n in zip(names, counts, strict=True)]
     keep = np.sort(np.concatenate(chosen), kind="stable")

@@ -60,7 +60,10 @@ def _work_on_block(block: pa.Table, name: str, params: Any) -> pa.Table:
         for key, value in given.items()
     }
     numbers = block.column(ROW).combine_chunks()
-    effect = find_operator(name).effect(block, restored)
+    try:
+        effect = find_operator(name).effect(block, restored)
+    except AidpError as error:
+        raise _placed(error, numbers) from None
     kept = apply_effect(block, effect)
     kept = kept.append_column(REASON, pa.nulls(kept.num_rows, pa.string()))
     if effect.gone is None:
@@ -70,6 +73,12 @@ def _work_on_block(block: pa.Table, name: str, params: Any) -> pa.Table:
         {ROW: numbers.take(pa.array(effect.gone.rows)), REASON: pa.array(reasons, pa.string())}
     )
     return pa.concat_tables([kept, left], promote_options="permissive")
+
+
+def _placed(error: AidpError, numbers: pa.Array) -> AidpError:
+    """The error with the row's position in the whole input instead of the block."""
+    row = None if error.row is None else int(numbers[error.row].as_py())
+    return AidpError(error.message, operator=error.operator, column=error.column, row=row)
 
 
 def _joined(made: pa.Table) -> Effect:

@@ -58,13 +58,7 @@ def allot(total: int, shares: Sequence[float]) -> list[int]:
 
 
 def largest_total(available: Sequence[int], shares: Sequence[float]) -> int:
-    """The most rows that `shares` can be met with when no row is taken twice."""
+    """The most rows of which every share is there without taking a row twice."""
     exact = [Fraction(share) for share in shares]
     whole = sum(exact)
-    bounds = [Fraction(n) * whole / s for n, s in zip(available, exact, strict=True) if s]
-    total = int(min(bounds)) + len(shares)
-    while total and any(
-        count > n for count, n in zip(allot(total, shares), available, strict=True)
-    ):
-        total -= 1
-    return total
+    return int(min(n * whole / share for n, share in zip(available, exact, strict=True) if share))

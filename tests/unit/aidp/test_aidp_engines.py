@@ -98,11 +98,10 @@ def test_ray_gives_the_rows_of_a_run(sources):
         for a, b in zip(there.lineage["steps"], here.lineage["steps"], strict=True):
             assert (a["reasons"], a["output_hash"]) == (b["reasons"], b["output_hash"])
         assert there.rejects["_row"][:] == here.rejects["_row"][:]
-        broken = {
-            "sources": [{"id": "train"}],
-            "steps": [{"op": "augment_smiles", "params": {"column": "prompt"}}],
-        }
-        with pytest.raises(AidpError, match="no molecule"):
-            aidp.run(broken, sources, engine="ray")
+        step = {"op": "augment_smiles", "params": {"column": "text"}}
+        texts = Dataset.from_dict({"text": ["C"] * 2_500 + ["no molecule"]})
+        with pytest.raises(AidpError, match="filter_valid_smiles") as caught:
+            aidp.run({"sources": [{"id": "a"}], "steps": [step]}, {"a": texts}, engine="ray")
+        assert caught.value.row == 2_500
     finally:
         ray.shutdown()

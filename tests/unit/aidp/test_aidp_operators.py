@@ -119,8 +119,8 @@ def test_mix_meets_ratios_and_says_what_cannot_be():
     rows = Dataset.from_dict({"source": ["a"] * 90 + ["b"] * 10, "n": list(range(100))})
     mixed = aidp.mix(rows, ratios={"a": 0.5, "b": 0.5}, total=20)
     assert mixed["source"][:].count("a") == 10
-    assert len(aidp.mix(rows, ratios={"a": 3.0, "b": 1.0})) == 42
-    with pytest.raises(AidpError, match="at most 21 can"):
+    assert len(aidp.mix(rows, ratios={"a": 3.0, "b": 1.0})) == 40
+    with pytest.raises(AidpError, match="at most 20 can"):
         aidp.mix(rows, ratios={"a": 1.0, "b": 1.0}, total=30)
     repeated = aidp.mix(rows, ratios={"a": 1.0, "b": 1.0}, total=50, repeat=True, report=True)
     assert repeated.dataset["source"][:].count("b") == 25
