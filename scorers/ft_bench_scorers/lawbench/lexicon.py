@@ -1,0 +1,134 @@
+"""Lexicon: how costly it is to read one Chinese character as another.
+
+Meaning comes from the classes of a thesaurus, form from pronunciation and from sets of characters
+that are easily confused. The two tables are upstream files that cannot be shipped with the scorer:
+`pack` makes a text of what one sentence can need, the task's preparation puts it into the rows, and
+`Lexicon` reads it back. Without it, meaning and confusion count as unlike.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import string
+import zlib
+from collections.abc import Mapping
+from functools import cache, lru_cache
+
+__all__ = ["PUNCTUATION", "Lexicon", "pack", "pack_classes", "parse_cilin", "parse_confusions"]
+
+PUNCTUATION = string.punctuation + (
+    "！？｡＂＃＄％＆＇（）＊＋，－／：；＜＝＞＠［＼］＾＿｀｛｜｝～｟｠｢｣､、〃》「」『』【】〔〕〖〗〘〙〚〛〜〝〞〟〰〾〿–—‘'‛“”„‟…‧﹏"
+)
+
+_ALIKE, _UNLIKE = 0.0, 0.5
+
+
+def parse_cilin(raw: bytes) -> dict[str, str]:
+    """The class, four letters and digits, of each single character of the thesaurus (GBK)."""
+    classes = {}
+    for line in raw.decode("gbk", "ignore").splitlines():
+        code, *words = line.split()
+        for word in words:
+            if len(word) == 1:
+                classes[word] = code[:4]
+    return classes
+
+
+def parse_confusions(text: str) -> dict[str, set[str]]:
+    """For each character, those in its own set and those whose sets hold it.
+
+    A line of the file is a character and then those it is confused with.
+    """
+    near: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        head, *others = line.split()
+        near.setdefault(head, set()).update(others)
+        for other in others:
+            near.setdefault(other, set()).add(head)
+    return near
+
+
+def _packed(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return base64.b85encode(zlib.compress(text.encode("utf-8"), 9)).decode("ascii")
+
+
+def pack_classes(classes: Mapping[str, str]) -> str:
+    """The classes as one text of ASCII characters."""
+    members: dict[str, str] = {}
+    for character, code in sorted(classes.items()):
+        members[code] = members.get(code, "") + character
+    return _packed(members)
+
+
+def pack(source: str, confusions: Mapping[str, set[str]]) -> str:
+    """What `parse_confusions` has of the characters of `source`, as one ASCII text."""
+    return _packed({one: "".join(sorted(confusions.get(one, ()))) for one in set(source)})
+
+
+@lru_cache(maxsize=8)
+def _unpacked(packed: str) -> dict[str, str]:
+    if not packed:
+        return {}
+    loaded: dict[str, str] = json.loads(zlib.decompress(base64.b85decode(packed)))
+    return loaded
+
+
+@lru_cache(maxsize=8)
+def _classes(packed: str) -> dict[str, str]:
+    return {one: code for code, members in _unpacked(packed).items() for one in members}
+
+
+@cache
+def _readings(character: str) -> frozenset[str]:
+    import pypinyin
+
+    found = pypinyin.pinyin(character, style=pypinyin.Style.NORMAL, heteronym=True)
+    return frozenset(found[0])
+
+
+def _is_han(character: str) -> bool:
+    return "\u4e00" <= character <= "\u9fff"
+
+
+class Lexicon:
+    """The tables for one source sentence.
+
+    Args:
+        classes: what `pack_classes` made, "" for none.
+        confusions: what `pack` made of the sentence, "" for none.
+    """
+
+    def __init__(self, classes: str = "", confusions: str = "") -> None:
+        self._classes = _classes(classes)
+        self._near = _unpacked(confusions)
+        self._costs: dict[tuple[str, str], float] = {}
+
+    def cost(self, source: str, target: str) -> float:
+        """The cost of reading the character `source` as the other character `target`."""
+        pair = (source, target)
+        known = self._costs.get(pair)
+        if known is None:
+            known = self._meaning(source, target) / 6.0 + self._form(source, target) + _kind(*pair)
+            self._costs[pair] = known
+        return known
+
+    def _meaning(self, source: str, target: str) -> int:
+        one, two = self._classes.get(source), self._classes.get(target)
+        if one is None or two is None:
+            return 4
+        equal = (one[0] == two[0]) + (one[1] == two[1]) + (one[2:] == two[2:])
+        return 2 * (3 - equal)
+
+    def _form(self, source: str, target: str) -> float:
+        if not (_is_han(source) and _is_han(target)):
+            return _UNLIKE
+        if target in self._near.get(source, "") or _readings(source) & _readings(target):
+            return _ALIKE
+        return _UNLIKE
+
+
+def _kind(source: str, target: str) -> float:
+    marks = (source in PUNCTUATION) + (target in PUNCTUATION)
+    return (0.25, 0.499, 0.0)[marks]

@@ -1,0 +1,54 @@
+"""Outcome: what one LawBench answer earned, and the overlap measures that several sub-tasks use."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+__all__ = ["Outcome", "char_f1", "f_measure", "set_f1"]
+
+
+class Outcome(NamedTuple):
+    """One answer's outcome.
+
+    Attributes:
+        value: its score.
+        abstained: whether upstream counts it as an abstention.
+        prediction: what was read in it, as JSON data.
+        weight: 0 where upstream leaves the gold answer out of the denominator.
+        edits: true positives, false positives, false negatives (document proofreading only).
+    """
+
+    value: float
+    abstained: bool = False
+    prediction: Any = None
+    weight: float = 1.0
+    edits: tuple[int, int, int] = (0, 0, 0)
+
+
+def f_measure(precision: float, recall: float, small: float = 0.0) -> float:
+    """2PR / (P + R + small), 0 where both are 0."""
+    total = precision + recall
+    return 2.0 * precision * recall / (total + small) if total else 0.0
+
+
+def set_f1(found: Collection[Any], gold: Collection[Any]) -> float:
+    """F1 of two sets; an empty prediction has precision 0."""
+    shared = len(set(found) & set(gold))
+    precision = shared / len(set(found)) if found else 0.0
+    recall = shared / len(set(gold)) if gold else 0.0
+    return f_measure(precision, recall)
+
+
+def _characters(text: str) -> Counter[str]:
+    return Counter(c for c in text.lower() if c.isdigit() or c.isalpha())
+
+
+def char_f1(first: str, second: str) -> float:
+    """F1 of the bags of letters and digits; 1 where both are empty, 0 where one is."""
+    one, two = _characters(first), _characters(second)
+    if not one or not two:
+        return float(not one and not two)
+    shared = (one & two).total()
+    return f_measure(shared / one.total(), shared / two.total())

@@ -1,0 +1,121 @@
+"""Scorer: LawBench's metric, the plain mean of twenty sub-task scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ft_bench.protocols import ItemScore, Row
+from ft_bench_scorers.lawbench.subtasks import (
+    ABSTAINING,
+    MAX_CHARS,
+    PROOFREADING,
+    SUBTASKS,
+    score_subtask,
+)
+from ft_bench_scorers.means import check_call, ratio
+from ft_bench_scorers.reasoning import VERBATIM, answer_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["LawBenchScorer"]
+
+_WIDTH = len(SUBTASKS)
+_PROOF = SUBTASKS.index(PROOFREADING)
+_BLOCKS = ("value", "weight", "abstained", "count")
+
+
+@dataclass(slots=True)
+class LawBenchScorer:
+    """The mean over the sub-tasks that have items.
+
+    Nineteen sub-task scores are means of item values; document proofreading's is F0.5 of summed
+    edit counts, rounded to four decimals as upstream does.
+    """
+
+    name: str
+    version: str
+    parsers: tuple[str, ...] = ("strict", VERBATIM)
+
+    def score_items(
+        self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
+    ) -> list[ItemScore]:
+        """Score each output by its row's sub-task; an abstention is not valid."""
+        check_call(self.name, self.parsers, parser, rows, outputs)
+        return [
+            self._item(row, answer_text(output, parser))
+            for row, output in zip(rows, outputs, strict=True)
+        ]
+
+    @staticmethod
+    def _item(row: Row, text: str) -> ItemScore:
+        outcome = score_subtask(row, text)
+        right, wrong, missed = map(float, outcome.edits)
+        parts = {
+            "weight": outcome.weight,
+            "abstained": float(outcome.abstained),
+            "cut": float(len(text) > MAX_CHARS),
+            "right": right,
+            "wrong": wrong,
+            "missed": missed,
+        }
+        valid = bool(text.strip()) and not outcome.abstained
+        return ItemScore(str(row["id"]), outcome.value, valid, outcome.prediction, parts)
+
+    def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
+        """Value, weight, abstentions and count by sub-task, then edit counts and cuts.
+
+        Shape (items, 4 x 20 + 4).
+        """
+        import numpy as np
+
+        table = np.zeros((len(items), 4 * _WIDTH + 4), dtype=np.float64)
+        for line, (row, item) in enumerate(zip(rows, items, strict=True)):
+            column = SUBTASKS.index(str(row["subtask"]))
+            parts = item.components
+            cells = (item.value * parts["weight"], parts["weight"], parts["abstained"], 1.0)
+            for block, cell in enumerate(cells):
+                table[line, block * _WIDTH + column] = cell
+            table[line, 4 * _WIDTH :] = [parts[k] for k in ("right", "wrong", "missed", "cut")]
+        return table
+
+    @staticmethod
+    def _block(sums: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+        start = _BLOCKS.index(name) * _WIDTH
+        return sums[..., start : start + _WIDTH]
+
+    def subtask_scores(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The score of each sub-task, 0 where it has no items. Shape (..., k) to (..., 20)."""
+        import numpy as np
+
+        scores = ratio(self._block(sums, "value"), self._block(sums, "weight"))
+        edits = sums[..., 4 * _WIDTH :]
+        right, wrong, missed = edits[..., 0], edits[..., 1], edits[..., 2]
+        precision = np.where(wrong > 0, ratio(right, right + wrong), 1.0)
+        recall = np.where(missed > 0, ratio(right, right + missed), 1.0)
+        f_half = ratio(1.25 * precision * recall, 0.25 * precision + recall)
+        present = self._block(sums, "count")[..., _PROOF] > 0
+        scores[..., _PROOF] = np.where(present, np.round(f_half, 4), 0.0)
+        return scores
+
+    def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The mean over sub-tasks with items; 0 for none. Shape (..., k) to (...)."""
+        present = self._block(sums, "count") > 0
+        return ratio((self.subtask_scores(sums) * present).sum(axis=-1), present.sum(axis=-1))
+
+    def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
+        """Each sub-task's score and, where upstream counts them, its share of abstentions."""
+        counts = self._block(sums, "count")
+        scores = self.subtask_scores(sums)
+        rates = ratio(self._block(sums, "abstained"), counts)
+        present = [at for at in range(_WIDTH) if counts[at] > 0]
+        named = {SUBTASKS[at]: float(scores[at]) for at in present}
+        named |= {
+            f"{SUBTASKS[at]}/abstention_rate": float(rates[at])
+            for at in present
+            if SUBTASKS[at] in ABSTAINING
+        }
+        return {**named, "cut": float(sums[-1]) / max(float(counts.sum()), 1.0)}
