@@ -98,14 +98,17 @@ def _grade(lab: MeteredLab, base: Base, request: RunRequest, selected: Selected)
 
 
 def grade_apart(spec: GradeSpec, limit_seconds: float) -> Grade:
-    """Grade in a process of its own, which is killed at the limit."""
+    """Grade in a process of its own, which is killed at the limit and dies with this one.
+
+    Its standard input is a pipe that stays open for as long as the harness lives.
+    """
     out = Path(spec.out)
     write_json(out / "spec.json", spec)
     command = [sys.executable, "-m", "ft_bench.grader", str(out / "spec.json")]
     log = out / "grader.log"
     with log.open("wb") as stream:
         child = subprocess.Popen(
-            command, stdout=stream, stderr=stream, stdin=subprocess.DEVNULL, start_new_session=True
+            command, stdout=stream, stderr=stream, stdin=subprocess.PIPE, start_new_session=True
         )
         try:
             code = child.wait(timeout=limit_seconds)
