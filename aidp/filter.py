@@ -30,6 +30,7 @@ def select_by_filter(
     *,
     where: str | None = None,
     predicate: Callable[..., Any] | None = None,
+    reason: str | None = None,
 ) -> Effect:
     """Keep the rows for which a condition holds.
 
@@ -40,6 +41,7 @@ def select_by_filter(
             condition that is null does not hold.
         predicate: A Python function of one row, a mapping from column to value. Only from
             Python: a recipe, being data, has `where`.
+        reason: What the account says of the rows that leave; None repeats the condition.
 
     Raises:
         AidpError: Not exactly one of the two is given, the condition is not understood or
@@ -49,10 +51,10 @@ def select_by_filter(
     if (where is None) == (predicate is None):
         raise AidpError("expected exactly one of where and predicate")
     if where is not None:
-        return keeping(_where_mask(table, where), f"not ({where})")
+        return keeping(_where_mask(table, where), reason or f"not ({where})")
     assert predicate is not None
     name = getattr(predicate, "__name__", "predicate")
-    return keeping(_predicate_mask(table, predicate), f"not {name}")
+    return keeping(_predicate_mask(table, predicate), reason or f"not {name}")
 
 
 def _where_mask(table: pa.Table, where: str) -> BoolArray:
