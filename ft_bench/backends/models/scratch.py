@@ -65,7 +65,7 @@ def wrap_tokenizer(core: Any) -> Any:
 
 
 def network(tokenizer: Any, hidden: int, layers: int, seed: int) -> Any:
-    """A Qwen3 model with random weights: tied embeddings, heads of 32, feed-forward of 4 x hidden.
+    """A Qwen3 model with random weights: tied embeddings, heads of 32, feed-forward of 2 x hidden.
 
     Args:
         tokenizer: gives the vocabulary and the special tokens.
@@ -80,7 +80,7 @@ def network(tokenizer: Any, hidden: int, layers: int, seed: int) -> Any:
     config = Qwen3Config(
         vocab_size=len(tokenizer),
         hidden_size=hidden,
-        intermediate_size=4 * hidden,
+        intermediate_size=2 * hidden,
         num_hidden_layers=layers,
         num_attention_heads=hidden // 32,
         num_key_value_heads=hidden // 32,
@@ -100,7 +100,8 @@ def pretrain(model: Any, blocks: Iterator[NDArray[np.int64]], steps: int, lr: fl
 
     Args:
         model: changed in place.
-        blocks: token ids, each of shape (rows, width); at least `steps` of them.
+        blocks: token ids, each of shape (rows, width), padded on the right with the model's
+            padding token, which is never a target; at least `steps` of them.
         steps: optimiser steps.
         lr: peak learning rate.
 
@@ -120,7 +121,9 @@ def pretrain(model: Any, blocks: Iterator[NDArray[np.int64]], steps: int, lr: fl
             group["lr"] = rate
         ids = torch.from_numpy(next(blocks))
         logits = model(input_ids=ids[:, :-1], use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), ids[:, 1:].flatten(), ignore_index=model.config.pad_token_id
+        )
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
