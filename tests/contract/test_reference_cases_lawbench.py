@@ -14,7 +14,7 @@ from reference import SHARED, TOLERANCE, Case, read_cases, report
 
 @cache
 def lexicon() -> tuple[str, dict[str, set[str]]]:
-    from ft_bench_scorers.lawbench.lexicon import pack_classes, parse_cilin, parse_confusions
+    from ft_bench.tasks.lawbench.lexicon import pack_classes, parse_cilin, parse_confusions
 
     folder = SHARED / "data" / "lawbench" / "eval_assets"
     if not folder.is_dir():
@@ -25,7 +25,7 @@ def lexicon() -> tuple[str, dict[str, set[str]]]:
 
 
 def row_of(case: Case, sample: Case) -> Case:
-    from ft_bench_scorers.lawbench.lexicon import pack
+    from ft_bench.tasks.lawbench.lexicon import pack
 
     row: Case = {
         "id": f"{case['subtask']}-{sample['index']}",

@@ -2,8 +2,8 @@
 
 Meaning comes from the classes of a thesaurus, form from pronunciation and from sets of characters
 that are easily confused. The two tables are upstream files that cannot be shipped with the scorer:
-`pack` makes a text of what one sentence can need, the task's preparation puts it into the rows, and
-`Lexicon` reads it back. Without it, meaning and confusion count as unlike.
+the task's preparation packs what one sentence can need into its row, and `Lexicon` reads it back.
+Without it, meaning and confusion count as unlike.
 """
 
 from __future__ import annotations
@@ -12,59 +12,15 @@ import base64
 import json
 import string
 import zlib
-from collections.abc import Mapping
 from functools import cache, lru_cache
 
-__all__ = ["PUNCTUATION", "Lexicon", "pack", "pack_classes", "parse_cilin", "parse_confusions"]
+__all__ = ["PUNCTUATION", "Lexicon"]
 
 PUNCTUATION = string.punctuation + (
     "！？｡＂＃＄％＆＇（）＊＋，－／：；＜＝＞＠［＼］＾＿｀｛｜｝～｟｠｢｣､、〃》「」『』【】〔〕〖〗〘〙〚〛〜〝〞〟〰〾〿–—‘'‛“”„‟…‧﹏"
 )
 
 _ALIKE, _UNLIKE = 0.0, 0.5
-
-
-def parse_cilin(raw: bytes) -> dict[str, str]:
-    """The class, four letters and digits, of each single character of the thesaurus (GBK)."""
-    classes = {}
-    for line in raw.decode("gbk", "ignore").splitlines():
-        code, *words = line.split()
-        for word in words:
-            if len(word) == 1:
-                classes[word] = code[:4]
-    return classes
-
-
-def parse_confusions(text: str) -> dict[str, set[str]]:
-    """For each character, those in its own set and those whose sets hold it.
-
-    A line of the file is a character and then those it is confused with.
-    """
-    near: dict[str, set[str]] = {}
-    for line in text.splitlines():
-        head, *others = line.split()
-        near.setdefault(head, set()).update(others)
-        for other in others:
-            near.setdefault(other, set()).add(head)
-    return near
-
-
-def _packed(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return base64.b85encode(zlib.compress(text.encode("utf-8"), 9)).decode("ascii")
-
-
-def pack_classes(classes: Mapping[str, str]) -> str:
-    """The classes as one text of ASCII characters."""
-    members: dict[str, str] = {}
-    for character, code in sorted(classes.items()):
-        members[code] = members.get(code, "") + character
-    return _packed(members)
-
-
-def pack(source: str, confusions: Mapping[str, set[str]]) -> str:
-    """What `parse_confusions` has of the characters of `source`, as one ASCII text."""
-    return _packed({one: "".join(sorted(confusions.get(one, ()))) for one in set(source)})
 
 
 @lru_cache(maxsize=8)
@@ -96,8 +52,8 @@ class Lexicon:
     """The tables for one source sentence.
 
     Args:
-        classes: what `pack_classes` made, "" for none.
-        confusions: what `pack` made of the sentence, "" for none.
+        classes: the packed classes of the thesaurus, "" for none.
+        confusions: the packed confusions of the sentence, "" for none.
     """
 
     def __init__(self, classes: str = "", confusions: str = "") -> None:

@@ -64,7 +64,12 @@ def test_the_folder_is_documented(task: str) -> None:
 def test_counts_are_those_of_the_specification(task: str, published: Prepared) -> None:
     spec, data = published(task)
     counts = (len(data.train), len(data.validation), len(data.test))
-    assert counts == (spec.splits.train, spec.splits.validation, spec.splits.test)
+    published = (spec.splits.train, spec.splits.validation, spec.splits.test)
+    if data.notes and data.notes[0].startswith("Missing:"):
+        assert spec.missing
+        assert all(0 < ours <= theirs for ours, theirs in zip(counts, published, strict=True))
+    else:
+        assert counts == published
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -85,12 +90,27 @@ def test_gold_scores_more_than_any_other_output_and_empty_the_floor(
 ) -> None:
     spec, data = published(task)
     scorer = scorer_of(spec)
-    rows = data.validation
+    rows = [row for row in data.validation if row["answer"]]
+    if not rows:
+        pytest.skip("the benchmark publishes no gold answers")
     gold = score(scorer, rows, [row["answer"] for row in rows], spec.parser)
     empty = score(scorer, rows, [""] * len(rows), spec.parser)
     assert gold == pytest.approx(CEILINGS.get(task, 1.0), abs=5e-4)
     assert empty == pytest.approx(FLOORS.get(task, spec.metric.floor), abs=5e-4)
 
 
-CEILINGS: dict[str, float] = {}
+@pytest.mark.parametrize("task", TASKS)
+def test_no_row_is_in_two_splits(task: str, published: Prepared) -> None:
+    _, data = published(task)
+    test = {row["prompt"] for row in data.test}
+    assert len([row for row in data.validation if row["prompt"] in test]) <= REPEATED.get(task, 0)
+    shared = len({row["prompt"] for row in data.train} & test)
+    assert shared == REPEATED.get(task, 0)
+
+
+CEILINGS = {"gta": 0.8436, "lawbench": 0.9979}
+"""What gold answers reach on validation where upstream's own references cannot all match."""
+
 FLOORS: dict[str, float] = {}
+REPEATED = {"sst2": 2, "tomg_bench": 1}
+"""Prompts of the test that upstream's training data also have."""

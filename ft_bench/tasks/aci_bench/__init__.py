@@ -1,0 +1,1 @@
+"""ACI-Bench: clinical notes from doctor-patient dialogues."""

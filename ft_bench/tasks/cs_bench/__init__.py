@@ -1,0 +1,1 @@
+"""CS-Bench: computer science, multiple choice and true or false."""

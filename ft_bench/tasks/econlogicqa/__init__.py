@@ -1,0 +1,1 @@
+"""EconLogicQA: the logical order of four economic events."""

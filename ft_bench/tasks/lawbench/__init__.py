@@ -1,0 +1,1 @@
+"""LawBench: twenty Chinese legal sub-tasks."""

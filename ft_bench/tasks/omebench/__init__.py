@@ -1,0 +1,1 @@
+"""oMeBench: the steps of organic reaction mechanisms."""

@@ -1,0 +1,1 @@
+"""OpenFinData: Chinese finance questions of nine kinds."""

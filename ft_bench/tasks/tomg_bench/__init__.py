@@ -1,0 +1,1 @@
+"""TOMG-Bench: molecules from instructions."""
