@@ -18,7 +18,15 @@ from ft_bench.report.recipe import (
 )
 from ft_bench.tree import Node, Outcome, Tree
 
-__all__ = ["STRATEGIES", "node_text", "node_verdict", "tree_text", "walk"]
+__all__ = [
+    "STRATEGIES",
+    "changed_words",
+    "delta_to_parent",
+    "node_text",
+    "node_verdict",
+    "tree_text",
+    "walk",
+]
 
 STRATEGIES = {
     "establish_baseline": "baseline",
@@ -76,7 +84,8 @@ def _before(tree: Tree, node: Node) -> float | None:
     return tree.value(node.parent)
 
 
-def _delta(tree: Tree, node: Node) -> float | None:
+def delta_to_parent(tree: Tree, node: Node) -> float | None:
+    """A node's value less its parent's (at the root: the base's), None where one is missing."""
     value, before = tree.value(node.id), _before(tree, node)
     return None if value is None or before is None else value - before
 
@@ -128,7 +137,7 @@ def _line(tree: Tree, place: Place, path: list[int], width: int) -> str:
     parts = [
         pad(head, min(18, width // 3)),
         pad(number(tree.value(node.id)), 6, right=True),
-        pad(signed(_delta(tree, node)), 7, right=True),
+        pad(signed(delta_to_parent(tree, node)), 7, right=True),
         pad(node_verdict(node), 8),
         pad(STRATEGIES[node.plan.strategy], 9),
         cut(node.plan.objective, width),
@@ -177,13 +186,13 @@ def _plan(tree: Tree, node: Node) -> list[tuple[str, str]]:
         wrong = f"; wrong if {effect.falsified_if}" if effect.falsified_if else ""
         fields.append(("expected", ends + wrong))
     fields += _listed("recipe", recipe_words(plan.recipe))
-    fields += _listed("changed", _changed(tree, node))
+    fields += _listed("changed", changed_words(tree, node))
     origin = f"{plan.provenance.kind} {plan.provenance.model}".strip()
     return [*fields, ("proposed by", origin)]
 
 
-def _changed(tree: Tree, node: Node) -> list[str]:
-    """What the node's best variant (or its first) changed against its parent's best."""
+def changed_words(tree: Tree, node: Node) -> list[str]:
+    """What a node's best variant (or its first) changed against its parent's best."""
     if node.parent is None:
         return []
     before = tree.node(node.parent).best(tree.direction)
