@@ -196,7 +196,7 @@ def _content_hash(columns: list[list[str]]) -> str:
 def _kind(cause: Exception) -> FailureKind:
     """Which kind of failure a builder's complaint is; an unknown operator is the plan's fault."""
     text = str(cause).lower()
-    if "no row" in text or "empty" in text:
+    if "no row" in text or "left none" in text or "empty" in text:
         return "DATA_EMPTY"
     if "column" in text:
         return "DATA_SCHEMA"

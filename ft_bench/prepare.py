@@ -176,6 +176,8 @@ def prepare(
     if data_dir is not None:
         sources.verify()
     if not fresh and (public / "manifest.json").exists() and (sealed / "manifest.json").exists():
+        if data_dir is not None:
+            shutil.rmtree(work, ignore_errors=True)
         return prepared(spec, cache, private)
     data = _rows(spec, sources)
     _write(sealed, {"test": data.test}, spec, data.notes)

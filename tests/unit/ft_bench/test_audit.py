@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from ft_bench.audit import Reference, normalised, overlap
+from ft_bench.record import Overlap
+
+LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("A  Film,\n really?", "a film really"), ("", ""), ("...", ""), ("ÄÖ_1", "äö_1")],
+)
+def test_normalised_is_words_in_lower_case(text: str, expected: str) -> None:
+    assert normalised(text) == expected
+
+
+def test_exact_overlap_looks_past_case_and_punctuation() -> None:
+    found = overlap("validation", ["A good film.", "A bad film."], ["a GOOD film", "another", "x"])
+    assert found == Overlap(split="validation", exact=1, rows=3)
+
+
+def test_thirteen_words_in_a_row_are_an_overlap_and_twelve_are_none() -> None:
+    words = LONG.split()
+    others = ["something else entirely", "and more", "and yet more"]
+    thirteen, twelve = " ".join(words[:13]), " ".join(words[:12])
+    found = Reference("test", [LONG, *others]).overlap(
+        [f"before {thirteen} after", f"before {twelve} after", " ".join(words[1:])]
+    )
+    assert found == Overlap(split="test", ngram13=2, rows=3)
+
+
+def test_an_instruction_that_all_rows_share_is_no_overlap() -> None:
+    rows = [f"{LONG} item {n}" for n in range(4)]
+    assert overlap("validation", rows, [f"{LONG} another"]).ngram13 == 0
+    assert overlap("validation", [*rows[:2], "a", "b"], [f"{LONG} another"]).ngram13 == 1
+
+
+def test_each_row_counts_once() -> None:
+    found = overlap("validation", [LONG, "x", "y"], [f"{LONG} and {LONG}", LONG, LONG])
+    assert (found.exact, found.ngram13, found.rows) == (2, 3, 3)
+
+
+def test_an_empty_side_has_no_overlap() -> None:
+    assert overlap("validation", [], ["a"]) == Overlap(split="validation", rows=1)
+    assert overlap("validation", ["a"], []) == Overlap(split="validation")
