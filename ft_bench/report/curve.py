@@ -33,7 +33,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Everything that the drawing shows, in pixels; `best` is the d of an SVG path."""
+    """Everything that the drawing shows, in pixels; `best` is the d of an SVG path.
+
+    A crowded drawing has small points below the line instead of large ones on it.
+    """
 
     label: str
     points: tuple[Point, ...]
@@ -41,12 +44,17 @@ class Curve:
     base: float | None
     x_ticks: tuple[tuple[float, str], ...]
     y_ticks: tuple[tuple[float, str], ...]
-    radius: float
+    crowded: bool
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
     right: int = WIDTH - _RIGHT
     floor: int = HEIGHT - _BOTTOM
+
+    @property
+    def radius(self) -> float:
+        """Of a point."""
+        return 2.5 if self.crowded else 4.5
 
 
 def growth(history: History) -> list[Curve]:
@@ -80,7 +88,7 @@ def _curve(history: History, places: dict[int, float], label: str, *, whole: boo
         base=y.at(tree.base.value) if tree.base else None,
         x_ticks=tuple(x.ticks(8, least=1.0 if whole else 0.0)),
         y_ticks=tuple(y.ticks(5)),
-        radius=4.5 if len(tree) <= _MANY else 2.5,
+        crowded=len(tree) > _MANY,
     )
 
 

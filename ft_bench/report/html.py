@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ __all__ = ["write_report"]
 
 _MOST_CASES = 50
 _MOST_TEXT = 3_000
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def write_report(paths: RunPaths, out: Path) -> Path:
@@ -88,17 +90,8 @@ def _environment() -> Environment:
 
 
 def _shown(text: str) -> str:
-    """Text that a browser may have: control characters and lone surrogates become a mark."""
-    return "".join(
-        character if character in "\n\t" or _visible(ord(character)) else "�"
-        for character in str(text)
-    )
-
-
-def _visible(code: int) -> bool:
-    """Not a control character, a lone surrogate, or one that turns the direction of text."""
-    turns = 0x202A <= code <= 0x202E or 0x2066 <= code <= 0x2069
-    return code >= 0x20 and not (0x7F <= code < 0xA0 or 0xD800 <= code < 0xE000 or turns)
+    """Text that a browser may have: what cannot be seen, or turns text round, becomes a mark."""
+    return _UNSEEN.sub("�", text)
 
 
 def _clip(text: str, most: int = _MOST_TEXT) -> str:
