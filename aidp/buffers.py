@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,13 @@ def text_buffer(values: pa.ChunkedArray | pa.Array) -> TextBuffer:
     return TextBuffer(content, edges)
 
 
+def series_buffer(series: pl.Series) -> TextBuffer:
+    """The bytes under a polars string series without nulls."""
+    import polars as pl
+
+    return text_buffer(series.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
 def over_parts(
     function: Callable[[TextBuffer, int, int], None], buffer: TextBuffer, threads: int
 ) -> None:
@@ -65,9 +76,3 @@ def over_parts(
 def _one_chunk(values: pa.ChunkedArray) -> pa.Array:
     combined = values.cast(pa.large_string()).combine_chunks()
     return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
-
-
-def batches(rows: int, size: int) -> Iterator[tuple[int, int]]:
-    """Consecutive spans of at most `size` rows."""
-    for start in range(0, rows, size):
-        yield start, min(start + size, rows)

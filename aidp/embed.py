@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aidp.buffers import TextBuffer, text_buffer
+from aidp.buffers import series_buffer
 from aidp.effect import Effect
 from aidp.encode import HASH_DIMENSIONS, Encoder, Vectors, hash_vectors, model_vectors, unit
 from aidp.errors import AidpError
@@ -125,13 +125,7 @@ def _vectors(
         if dimensions < 1:
             raise AidpError(f"dimensions is {dimensions}, expected at least 1")
         log.info("embedding by hashed n-grams, which need no model")
-        return hash_vectors(_buffer(series), dimensions=dimensions, threads=num_proc)
+        return hash_vectors(series_buffer(series), dimensions=dimensions, threads=num_proc)
     if model is None:
         raise AidpError(f"encoder {encoder!r} needs a model; give a folder or a hub id")
     return model_vectors(series.to_list(), model, encoder, batch_size=batch_size)
-
-
-def _buffer(series: pl.Series) -> TextBuffer:
-    import polars as pl
-
-    return text_buffer(series.to_arrow(compat_level=pl.CompatLevel.oldest()))

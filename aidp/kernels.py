@@ -131,6 +131,23 @@ def word_counts(data: Bytes, offsets: Ints, rows: Ints, out: Ints) -> None:
 
 
 @compiled
+def whole_hashes(data: Bytes, offsets: Ints, stands: Bytes, out: Hashes) -> None:
+    """One hash of each text into `out`: bytes through the table `stands`, blanks as one."""
+    for row in range(len(offsets) - 1):
+        h = OFFSET
+        blank = True
+        for i in range(offsets[row], offsets[row + 1]):
+            b = stands[data[i]]
+            empty = b == 32 or 9 <= b <= 13
+            if not empty:
+                if blank:
+                    h = (h ^ np.uint64(32)) * PRIME
+                h = (h ^ np.uint64(b)) * PRIME
+            blank = empty
+        out[row] = mixed(h)
+
+
+@compiled
 def all_grams(data: Bytes, offsets: Ints, words: bool, n: int, out: Hashes, rows: Ints) -> int:
     """All grams of all texts with their rows, into arrays as long as the bytes; how many."""
     units = np.empty(longest(offsets), np.uint64)
@@ -146,19 +163,28 @@ def all_grams(data: Bytes, offsets: Ints, words: bool, n: int, out: Hashes, rows
 
 
 @compiled
-def fill_table(keys: Hashes, slots: Ints) -> None:
-    """Put the positions of distinct `keys` into open addressing `slots`, a power of two long."""
+def fill_table(keys: Hashes, slots: Ints, bits: Hashes) -> None:
+    """Put the positions of distinct `keys` into open addressing `slots`, and mark them in `bits`.
+
+    Both are a power of two long; `bits` answers most look-ups without touching `slots`.
+    """
     last = np.uint64(len(slots) - 1)
+    edge = np.uint64(64 * len(bits) - 1)
     for i in range(len(keys)):
         at = keys[i] & last
         while slots[at] >= 0:
             at = (at + np.uint64(1)) & last
         slots[at] = i
+        bit = (keys[i] >> np.uint64(20)) & edge
+        bits[bit >> np.uint64(6)] |= np.uint64(1) << (bit & np.uint64(63))
 
 
 @compiled
-def find_key(keys: Hashes, slots: Ints, key: Any) -> int:
+def find_key(keys: Hashes, slots: Ints, bits: Hashes, key: Any) -> int:
     """The position of `key` in `keys`, or -1."""
+    bit = (key >> np.uint64(20)) & np.uint64(64 * len(bits) - 1)
+    if (bits[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1) == np.uint64(0):
+        return -1
     last = np.uint64(len(slots) - 1)
     at = key & last
     while slots[at] >= 0:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from aidp.buffers import TextBuffer, over_parts, text_buffer
+from aidp.buffers import TextBuffer, over_parts, series_buffer, text_buffer
 from aidp.effect import Effect, IntArray, keeping
 from aidp.errors import AidpError
 from aidp.operators import operator
@@ -84,12 +84,10 @@ def banding(threshold: float, permutations: int) -> int:
 
 
 def _buffer_of(table: pa.Table, column: str | list[str]) -> TextBuffer:
-    import polars as pl
-
     names = as_names(column)
     if len(names) == 1:
         return text_buffer(strings(table, names[0]))
-    return text_buffer(joined_texts(table, names).to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return series_buffer(joined_texts(table, names))
 
 
 def _in_words(buffer: TextBuffer) -> bool:

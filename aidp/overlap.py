@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from aidp.buffers import TextBuffer, over_parts, text_buffer
+from aidp.buffers import TextBuffer, over_parts, series_buffer, text_buffer
 from aidp.effect import BoolArray, Effect, keeping_by_reason
 from aidp.errors import AidpError
 from aidp.normal import normal_form
 from aidp.operators import operator
-from aidp.schema import joined_texts
+from aidp.schema import as_names, joined_texts, strings
 from aidp.smiles import canonical_series
 from aidp.tables import table_of
 
@@ -70,19 +70,16 @@ def decontaminate(
         AidpError: A column is missing or holds no text, or an option is out of range.
     """
     _check(n, method, overlap, short_overlap)
-    rows = joined_texts(table, column)
     evaluation = joined_texts(table_of(against), against_column or column)
     if method == "smiles":
-        rows = canonical_series(rows, num_proc=num_proc)
+        rows = canonical_series(joined_texts(table, column), num_proc=num_proc)
         evaluation = canonical_series(evaluation, num_proc=num_proc)
         return keeping_by_reason(_equal(rows, evaluation).astype(np.int64), ("same molecule",))
-    plain, sealed = normal_form(rows, "loose"), normal_form(evaluation, "loose")
-    codes = _equal(plain, sealed).astype(np.int64)
+    texts = _readable(table, column)
+    codes = _equal_loosely(table, column, texts, evaluation).astype(np.int64)
     reasons = ("equal to an evaluation row", "shares word grams", "shares character grams")
-    distinct = sealed.unique(maintain_order=True)
-    passes = _passes(distinct, method, n, overlap, short_overlap)
-    for one in passes:
-        found = _shared(_buffer(plain), one, max_document_frequency, num_proc)
+    for one in _passes(evaluation.unique(maintain_order=True), method, n, overlap, short_overlap):
+        found = _shared(texts, one, max_document_frequency, num_proc)
         codes[(codes == 0) & found] = 2 if one.words else 3
     return keeping_by_reason(codes, reasons, notes={"evaluation_rows": len(evaluation)})
 
@@ -127,14 +124,61 @@ def _equal(rows: pl.Series, evaluation: pl.Series) -> BoolArray:
     return np.asarray(rows.is_in(known.filter(known != "").implode()).to_numpy())
 
 
-def _buffer(series: pl.Series) -> TextBuffer:
-    return text_buffer(series.to_arrow(compat_level=_oldest()))
+def _equal_loosely(
+    table: pa.Table, column: str | list[str], texts: TextBuffer, evaluation: pl.Series
+) -> BoolArray:
+    """Which rows equal an evaluation row in `loose` normal form: by hash, then by comparison."""
+    from aidp.kernels import whole_hashes
+
+    sealed = _series_readable(evaluation)
+    hashes, known = np.empty(len(texts), np.uint64), np.empty(len(sealed), np.uint64)
+    whole_hashes(texts.data, texts.offsets, LOOSE_BYTES, hashes)
+    whole_hashes(sealed.data, sealed.offsets, LOOSE_BYTES, known)
+    suspects = np.flatnonzero(np.isin(hashes, known))
+    equal = np.zeros(len(texts), np.bool_)
+    if len(suspects):
+        some = joined_texts(table, column).gather(suspects)
+        equal[suspects] = _equal(normal_form(some, "loose"), normal_form(evaluation, "loose"))
+    return equal
 
 
-def _oldest() -> Any:
+def _readable(table: pa.Table, column: str | list[str]) -> TextBuffer:
+    """The texts as kernels can read them: as they are where ASCII, else in `loose` normal form.
+
+    A single column of ASCII is not copied.
+    """
+    names = as_names(column)
+    if len(names) == 1:
+        buffer = text_buffer(strings(table, names[0]))
+        if _is_ascii(buffer):
+            return buffer
+    return _series_readable(joined_texts(table, names))
+
+
+def _series_readable(series: pl.Series) -> TextBuffer:
     import polars as pl
 
-    return pl.CompatLevel.oldest()
+    buffer = series_buffer(series)
+    if _is_ascii(buffer):
+        return buffer
+    foreign = pl.col("text").str.len_bytes() != pl.col("text").str.len_chars()
+    rows = pl.DataFrame({"text": series}).select(foreign.arg_true()).to_series()
+    return series_buffer(series.scatter(rows, normal_form(series.gather(rows), "loose")))
+
+
+def _is_ascii(buffer: TextBuffer) -> bool:
+    used = buffer.data[buffer.offsets[0] : buffer.offsets[-1]]
+    return len(used) == 0 or int(used.max()) < 128
+
+
+def _loose_bytes() -> npt.NDArray[np.uint8]:
+    """For each byte what stands for it: ASCII punctuation is a blank, `_` is a letter."""
+    kept = {ord(c) for c in "_\t\n\r\v\f "}
+    table = [ord(chr(b).lower()) if chr(b).isalnum() or b in kept else 32 for b in range(128)]
+    return np.array([*table, *range(128, 256)], np.uint8)
+
+
+LOOSE_BYTES = _loose_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +187,7 @@ class _Index:
 
     keys: npt.NDArray[np.uint64]
     slots: npt.NDArray[np.int64]
+    bits: npt.NDArray[np.uint64]
     starts: npt.NDArray[np.int64]
     postings: npt.NDArray[np.int64]
     sizes: npt.NDArray[np.int64]
@@ -152,7 +197,11 @@ def _shared(buffer: TextBuffer, one: _Pass, frequency: float, threads: int) -> B
     """Which texts share enough with one evaluation text."""
     from aidp.overlap_kernel import find_overlaps
 
-    index = _index(_buffer(one.texts), one, frequency)
+    sealed = _series_readable(one.texts)
+    if not one.words:
+        buffer = TextBuffer(LOOSE_BYTES[buffer.data], buffer.offsets)
+        sealed = TextBuffer(LOOSE_BYTES[sealed.data], sealed.offsets)
+    index = _index(sealed, one, frequency)
     best = np.empty(len(buffer), np.int64)
     share = np.empty(len(buffer), np.float64)
 
@@ -164,6 +213,7 @@ def _shared(buffer: TextBuffer, one: _Pass, frequency: float, threads: int) -> B
             one.n,
             index.keys,
             index.slots,
+            index.bits,
             index.starts,
             index.postings,
             index.sizes,
@@ -193,6 +243,7 @@ def _index(buffer: TextBuffer, one: _Pass, frequency: float) -> _Index:
     starts = np.concatenate([[0], np.cumsum(np.where(common, 0, counts))]).astype(np.int64)
     postings = texts[kept]
     slots = np.full(1 << max(4, int(2 * len(keys)).bit_length()), -1, np.int64)
-    kernels.fill_table(keys, slots)
+    bits = np.zeros(max(64, len(slots) // 4), np.uint64)
+    kernels.fill_table(keys, slots, bits)
     sizes = np.bincount(postings, minlength=len(buffer))
-    return _Index(keys, slots, starts, postings, sizes)
+    return _Index(keys, slots, bits, starts, postings, sizes)

@@ -17,6 +17,7 @@ def find_overlaps(
     n: int,
     keys: Hashes,
     slots: Ints,
+    bits: Hashes,
     starts: Ints,
     postings: Ints,
     sizes: Ints,
@@ -33,6 +34,7 @@ def find_overlaps(
         n: Units in a gram.
         keys: Distinct grams of the evaluation texts, shape (g,).
         slots: `keys` by open addressing.
+        bits: A filter in front of `slots`; see `kernels.fill_table`.
         starts: Where the postings of each key start, shape (g + 1,); none: boilerplate.
         postings: Evaluation texts that have the key.
         sizes: Distinct grams of each evaluation text that are no boilerplate.
@@ -51,7 +53,7 @@ def find_overlaps(
         own = m
         hit = 0
         for i in range(m):
-            key = find_key(keys, slots, grams[i])
+            key = find_key(keys, slots, bits, grams[i])
             if key < 0:
                 continue
             if starts[key] == starts[key + 1]:

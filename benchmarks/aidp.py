@@ -1,0 +1,393 @@
+"""AIDP beside its peers: records per second, CPU and memory, each contender in its own process.
+
+    python benchmarks/aidp.py --rows 100000 1000000 --repeat 3 --out aidp_speed.json
+
+A peer that is not installed is left out and named. Slow peers work on the first rows only
+(the column `rows` says how many). The first call, which compiles, is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE]
+sys.path.insert(0, str(HERE.parent))
+
+import numpy as np  # noqa: E402
+import pyarrow as pa  # noqa: E402
+
+Contender = Callable[[Any, Path], object]
+WORDS_IN_RECORD = 92
+GOALS = {
+    "exact": {"row by row": 75, "polars hash": 1 / 1.5},
+    "near": {"rensa objects": 5, "datasketch": 100},
+    "filter expression": {"polars": 1 / 1.3},
+    "filter predicate": {"row by row": 1.6},
+    "top-k": {"numpy": 0.5},
+    "messages": {"row by row": 40},
+    "decontaminate": {"python sets": 8},
+    "materialise": {"flatten_indices": 20},
+}
+
+
+def corpus(rows: int, path: Path) -> None:
+    """Write chat-like records of about 630 bytes, 5 % exact and 5 % near duplicates."""
+    draw = np.random.default_rng(0)
+    vocabulary = np.array([f"{'abcdefghij'[i % 10]}{i:x}" for i in range(30_000)], object)
+    frequency = 1 / np.arange(1, 30_001) ** 0.9
+    frequency /= frequency.sum()
+    texts: list[str] = []
+    for start in range(0, rows, 20_000):
+        n = min(20_000, rows - start)
+        block = vocabulary[draw.choice(30_000, (n, WORDS_IN_RECORD), p=frequency)]
+        block[1::20] = block[0::20][: len(block[1::20])]
+        block[3::20] = block[2::20][: len(block[3::20])]
+        block[3::20, 40:42] = "changed"
+        texts.extend(" ".join(words) + f" about {'x' * 60}" for words in block)
+    table = pa.table(
+        {
+            "text": pa.array(texts, pa.large_string()),
+            "answer": pa.array([f"answer {i % 1000}" for i in range(rows)]),
+            "source": pa.array([("a", "b", "c")[i % 3] for i in range(rows)]),
+            "score": pa.array(draw.random(rows)),
+        }
+    )
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=100_000)
+
+
+def aidp_exact(data: Any, work: Path) -> object:
+    import aidp
+
+    return effect_of(aidp.deduplicate_by_text_hash, data, {"column": "text"})
+
+
+def effect_of(operator: Any, data: Any, params: dict[str, Any]) -> object:
+    from aidp.tables import table_of
+
+    return operator.effect(table_of(data), operator.bind(params))
+
+
+def aidp_exact_written(data: Any, work: Path) -> object:
+    import aidp
+
+    return aidp.deduplicate_by_text_hash(data, column="text")
+
+
+def polars_exact(data: Any, work: Path) -> object:
+    import polars as pl
+
+    return pl.from_arrow(data.data.table.column("text")).hash().is_first_distinct().arg_true()
+
+
+def rows_exact(data: Any, work: Path) -> object:
+    import hashlib
+
+    hashed = data.map(
+        lambda row: {"h": hashlib.md5(row["text"].encode()).hexdigest()}, load_from_cache_file=False
+    )
+    seen: set[str] = set()
+    return hashed.filter(
+        lambda row: not (row["h"] in seen or seen.add(row["h"])), load_from_cache_file=False
+    )
+
+
+def aidp_near(data: Any, work: Path) -> object:
+    import aidp
+
+    return effect_of(aidp.deduplicate_by_minhash, data, {"column": "text"})
+
+
+def shingles(text: str) -> list[str]:
+    words = text.split()
+    return [" ".join(words[i : i + 5]) for i in range(max(1, len(words) - 4))]
+
+
+def rensa_near(data: Any, work: Path) -> object:
+    from rensa import RMinHash, RMinHashLSH
+
+    index, kept = RMinHashLSH(threshold=0.8, num_perm=128, num_bands=16), 0
+    for i, text in enumerate(data["text"]):
+        signature = RMinHash(num_perm=128, seed=0)
+        signature.update(shingles(text))
+        if not index.query(signature):
+            kept += 1
+        index.insert(i, signature)
+    return kept
+
+
+def datasketch_near(data: Any, work: Path) -> object:
+    from datasketch import MinHash, MinHashLSH
+
+    index, kept = MinHashLSH(threshold=0.8, num_perm=128), 0
+    for i, text in enumerate(data["text"]):
+        signature = MinHash(num_perm=128)
+        signature.update_batch([one.encode() for one in shingles(text)])
+        if not index.query(signature):
+            kept += 1
+        index.insert(str(i), signature)
+    return kept
+
+
+WHERE = "length(text) >= 400 AND source IN ('a', 'b')"
+
+
+def aidp_where(data: Any, work: Path) -> object:
+    import aidp
+
+    return effect_of(aidp.select_by_filter, data, {"where": WHERE})
+
+
+def polars_where(data: Any, work: Path) -> object:
+    import polars as pl
+
+    frame = pl.from_arrow(data.data.table.select(["text", "source"]))
+    return frame.select(pl.sql_expr(WHERE)).to_series().arg_true()
+
+
+def keeps(row: Any) -> bool:
+    return len(row["text"]) >= 400 and row["source"] in ("a", "b")
+
+
+def aidp_predicate(data: Any, work: Path) -> object:
+    import aidp
+
+    return effect_of(aidp.select_by_filter, data, {"predicate": keeps})
+
+
+def rows_filter(data: Any, work: Path) -> object:
+    return data.filter(keeps, load_from_cache_file=False)
+
+
+def aidp_top(data: Any, work: Path) -> object:
+    import aidp
+
+    return effect_of(aidp.select_by_score, data, {"k": len(data) // 10})
+
+
+def numpy_top(data: Any, work: Path) -> object:
+    scores = data.data.table.column("score").to_numpy()
+    best = np.argpartition(-scores, len(scores) // 10)[: len(scores) // 10]
+    return best[np.argsort(-scores[best], kind="stable")]
+
+
+def aidp_messages(data: Any, work: Path) -> object:
+    import aidp
+
+    return effect_of(aidp.convert_chat, data, {"prompt": "text"})
+
+
+def rows_messages(data: Any, work: Path) -> object:
+    def turn(row: Any) -> Any:
+        roles = (("user", row["text"]), ("assistant", row["answer"]))
+        return {"messages": [{"role": role, "content": text} for role, text in roles]}
+
+    return data.map(turn, remove_columns=["text", "answer"], load_from_cache_file=False)
+
+
+def aidp_decontaminate(data: Any, work: Path) -> object:
+    import aidp
+
+    against = data.select(range(len(data) - min(5_000, len(data) // 2), len(data)))
+    return effect_of(aidp.decontaminate, data, {"against": against, "method": "words"})
+
+
+def sets_decontaminate(data: Any, work: Path) -> object:
+    def grams(text: str) -> set[str]:
+        words = text.lower().split()
+        return {" ".join(words[i : i + 13]) for i in range(len(words) - 12)}
+
+    texts = data["text"][:]
+    sealed = set().union(*(grams(text) for text in texts[-min(5_000, len(texts) // 2) :]))
+    return sum(len(own & sealed) >= 0.5 * len(own) for own in map(grams, texts))
+
+
+def aidp_write(data: Any, work: Path) -> object:
+    from aidp.tables import read_table, write_selection
+
+    half = np.flatnonzero(np.random.default_rng(1).random(len(data)) < 0.5)
+    write_selection(data.data.table, half, work / "half.arrow")
+    return read_table(work / "half.arrow")
+
+
+def flatten_write(data: Any, work: Path) -> object:
+    half = np.flatnonzero(np.random.default_rng(1).random(len(data)) < 0.5)
+    return data.select(half).flatten_indices()
+
+
+def aidp_pipeline(data: Any, work: Path) -> object:
+    import aidp
+
+    steps = [
+        {"op": "deduplicate_by_text_hash", "params": {}},
+        {"op": "select_by_filter", "params": {"where": WHERE}},
+        {"op": "select_by_random", "params": {"n": 50_000}},
+        {"op": "convert_chat", "params": {"prompt": "text"}},
+    ]
+    return aidp.run({"sources": [{"id": "a"}], "steps": steps}, {"a": data})
+
+
+CASES: dict[str, dict[str, tuple[Contender, int, str]]] = {
+    "exact": {
+        "aidp": (aidp_exact, 0, ""),
+        "aidp, rows written": (aidp_exact_written, 0, ""),
+        "polars hash": (polars_exact, 0, ""),
+        "row by row": (rows_exact, 20_000, ""),
+    },
+    "near": {
+        "aidp": (aidp_near, 0, ""),
+        "rensa objects": (rensa_near, 20_000, "rensa"),
+        "datasketch": (datasketch_near, 5_000, "datasketch"),
+    },
+    "filter expression": {"aidp": (aidp_where, 0, ""), "polars": (polars_where, 0, "")},
+    "filter predicate": {
+        "aidp": (aidp_predicate, 100_000, ""),
+        "row by row": (rows_filter, 100_000, ""),
+    },
+    "top-k": {"aidp": (aidp_top, 0, ""), "numpy": (numpy_top, 0, "")},
+    "messages": {"aidp": (aidp_messages, 0, ""), "row by row": (rows_messages, 20_000, "")},
+    "decontaminate": {
+        "aidp": (aidp_decontaminate, 0, ""),
+        "python sets": (sets_decontaminate, 20_000, ""),
+    },
+    "materialise": {
+        "aidp": (aidp_write, 0, ""),
+        "flatten_indices": (flatten_write, 100_000, ""),
+    },
+    "pipeline": {"aidp": (aidp_pipeline, 0, "")},
+}
+
+
+class Peak(threading.Thread):
+    """Watches the private memory of this process, in bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.base = self.most = self.now()
+        self.over = threading.Event()
+
+    @staticmethod
+    def now() -> int:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("RssAnon"):
+                return int(line.split()[1]) * 1024
+        return 0
+
+    def run(self) -> None:
+        while not self.over.wait(0.005):
+            self.most = max(self.most, self.now())
+
+
+def measure(case: str, name: str, path: Path, repeat: int) -> dict[str, Any]:
+    """Time one contender in this process: medians of wall and CPU seconds, peak memory."""
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.disable_caching()
+    contender, most, _ = CASES[case][name]
+    data = datasets.Dataset.from_file(str(path))
+    if most and most < len(data):
+        data = datasets.Dataset(pa.table(data.data.table.slice(0, most)))
+    walls, cpus, peaks = [], [], []
+    with tempfile.TemporaryDirectory() as work:
+        if name.startswith("aidp"):
+            contender(data.select(range(1_000)).flatten_indices(), Path(work))
+        for _ in range(repeat):
+            watch = Peak()
+            watch.start()
+            wall, cpu = time.perf_counter(), time.process_time()
+            made = contender(data, Path(work))
+            walls.append(time.perf_counter() - wall)
+            cpus.append(time.process_time() - cpu)
+            watch.over.set()
+            watch.join()
+            peaks.append(watch.most - watch.base)
+            del made
+    rows, wall = len(data), statistics.median(walls)
+    return {
+        "case": case,
+        "name": name,
+        "rows": rows,
+        "seconds": wall,
+        "records_per_second": rows / wall,
+        "cpu_us_per_record": statistics.median(cpus) / rows * 1e6,
+        "peak_mib": max(peaks) / 2**20,
+    }
+
+
+def in_child(case: str, name: str, path: Path, repeat: int) -> dict[str, Any]:
+    """`measure` in a fresh process."""
+    command = [sys.executable, __file__, "--one", case, name, str(path), "--repeat", str(repeat)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
+    if done.returncode:
+        raise SystemExit(f"{case}, {name} failed:\n{done.stderr}")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    """All measurements as Markdown, with AIDP's ratio to each peer and the goal."""
+    lines = [
+        "| operation | contender | rows | records/s | CPU us/record | peak MiB | ratio | CPU ratio | goal |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    ours = {(one["case"], one["corpus"]): one for one in found if one["name"] == "aidp"}
+    for one in found:
+        own = ours[one["case"], one["corpus"]]
+        faster = own["records_per_second"] / one["records_per_second"]
+        cheaper = one["cpu_us_per_record"] / own["cpu_us_per_record"]
+        ratio = "| | " if one is own else f"| {faster:.2f}x | {cheaper:.2f}x "
+        goal = GOALS.get(one["case"], {}).get(one["name"])
+        lines.append(
+            f"| {one['case']} | {one['name']} | {one['rows']:,} | {one['records_per_second']:,.0f} "
+            f"| {one['cpu_us_per_record']:.2f} | {one['peak_mib']:.0f} {ratio}"
+            f"| {f'{goal:.2f}x' if goal else ''} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure everything that is installed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--only", nargs="*", choices=list(CASES))
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        case, name, path = options.one
+        print(json.dumps(measure(case, name, Path(path), options.repeat)))
+        return
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        for rows in options.rows:
+            path = Path(folder) / f"{rows}.arrow"
+            corpus(rows, path)
+            for case in options.only or CASES:
+                for name, (_, _, needs) in CASES[case].items():
+                    if needs and importlib.util.find_spec(needs) is None:
+                        print(f"{needs} is not installed: {name} left out", file=sys.stderr)
+                        continue
+                    one = {**in_child(case, name, path, options.repeat), "corpus": rows}
+                    print(json.dumps(one), file=sys.stderr)
+                    found.append(one)
+    print(table(found))
+    if options.out:
+        options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
