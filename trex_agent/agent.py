@@ -27,8 +27,8 @@ class TrexOptions(BaseModel):
 
     `variants` is how many configurations a node tries, `root_variants` how many the baseline;
     `confirm_top` configurations are trained under `confirm_seeds` fresh seeds at the end;
-    `patience` ends the search after so many nodes without a new best; `failures` after so many
-    failed nodes in a row.
+    no training may cost over `max_work` times the baseline's rows x epochs; `patience` ends the
+    search after so many nodes without a new best, `failures` after so many failed ones in a row.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +40,7 @@ class TrexOptions(BaseModel):
     confirm_seeds: int = Field(default=2, ge=0)
     patience: int = Field(default=13, ge=1)
     failures: int = Field(default=5, ge=1)
+    max_work: float = Field(default=3.0, gt=0)
     surrogate: bool = True
 
 

@@ -17,7 +17,15 @@ from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Strategy, Vari
 from ft_bench.protocols import Brief
 from ft_bench.tree import Node, Tree
 from trex_agent.search.reward import noise
-from trex_agent.space import Move, apply_moves, features, moves, root_variants, start_recipe
+from trex_agent.space import (
+    Move,
+    apply_moves,
+    features,
+    moves,
+    root_variants,
+    rows_of,
+    start_recipe,
+)
 from trex_agent.strategy import CHOICES, choose, odds
 from trex_agent.surrogate import Surrogate
 from trex_agent.survey import Survey
@@ -60,13 +68,20 @@ class Researcher:
         brief: the task.
         survey: what is wrong with the pool.
         variants: how many configurations a node tries.
+        max_work: the most work of one training, in multiples of the baseline's.
         use_surrogate: without it, candidates are ranked by what the survey promises.
     """
 
     def __init__(
-        self, brief: Brief, survey: Survey, variants: int, *, use_surrogate: bool = True
+        self,
+        brief: Brief,
+        survey: Survey,
+        variants: int,
+        *,
+        max_work: float = 3.0,
+        use_surrogate: bool = True,
     ) -> None:
-        self.brief, self.survey = brief, survey
+        self.brief, self.survey, self.max_work = brief, survey, max_work
         self.variants, self.use_surrogate = variants, use_surrogate
 
     def baseline(self, variants: int) -> ExperimentPlan:
@@ -93,13 +108,21 @@ class Researcher:
         options: dict[Strategy, list[Candidate]] = {}
         for strategy in CHOICES:
             found = self._candidates(tree, node, origin, strategy, rng)
-            options[strategy] = [item for item in found if item.key not in tried]
+            options[strategy] = [
+                item for item in found if item.key not in tried and self._affordable(item)
+            ]
         possible = [strategy for strategy in CHOICES if options[strategy]]
         if not possible:
             return None
         strategy = choose(tree, odds(self.survey, node, tree.direction), possible, rng)
         chosen = self._best(tree, options[strategy], rng)
         return self._plan(strategy, chosen, node)
+
+    def _affordable(self, item: Candidate) -> bool:
+        """Whether a training would stay within the work that one may cost."""
+        first = root_variants(self.brief, 1)[0]
+        baseline = rows_of(start_recipe(self.brief), self.brief) * first.epochs
+        return rows_of(item.recipe, self.brief) * item.scheme.epochs <= self.max_work * baseline
 
     def _candidates(
         self,

@@ -14,7 +14,7 @@ from ft_bench.plan import DataRecipe, Lora, Operation, Strategy, Variant
 from ft_bench.protocols import Brief
 from trex_agent.survey import Survey
 
-__all__ = ["Move", "apply_moves", "features", "moves", "root_variants", "start_recipe"]
+__all__ = ["Move", "apply_moves", "features", "moves", "root_variants", "rows_of", "start_recipe"]
 
 _ORDER = (
     "filter_valid_smiles",
@@ -29,7 +29,7 @@ _ORDER = (
     "select_by_random",
 )
 _SMALL = 20_000_000
-_START_ROWS = 20_000
+_START_ROWS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,15 @@ def _replaces(new: Operation, old: Operation) -> bool:
 def _rank(operation: Operation) -> tuple[int, str]:
     place = _ORDER.index(operation.op) if operation.op in _ORDER else len(_ORDER)
     return place, canonical_json(operation.params)
+
+
+def rows_of(recipe: DataRecipe, brief: Brief) -> int:
+    """About how many rows a recipe makes: filters are taken to keep all, copies to be made."""
+    copies = sum(
+        int(step.params.get("copies", 1)) for step in recipe.steps if step.op == "augment_smiles"
+    )
+    rows = brief.rows["train"] * (1 + copies)
+    return min(rows, recipe.max_samples or rows)
 
 
 def features(recipe: DataRecipe, scheme: Variant) -> dict[str, float]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ft_bench.plan import Strategy
+from ft_bench.plan import Operation, Strategy
 from ft_bench.tree import Node, Tree
-from trex_agent.survey import Survey
+from trex_agent.survey import Issue, Survey
 
 __all__ = ["CHOICES", "choose", "odds", "tally"]
 
@@ -45,20 +45,28 @@ def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy,
     flat or diverging loss, or truncated texts, favour the scheme; skewed classes favour synthesis.
     """
     best = parent.best(direction)
-    used = {step.op for step in best.recipe.steps} if best else set()
+    steps = best.recipe.steps if best else ()
     open_share = sum(
-        issue.share * issue.weight
+        max(0.0, issue.share * issue.weight)
         for issue in survey.issues
-        if not used & {remedy.op for remedy in issue.remedies}
+        if not any(_mends(step, issue) for step in steps)
     )
     found = {finding.name for finding in parent.diagnosis.findings} if parent.diagnosis else set()
     return {
-        "refine_data_pipeline": 1.0 + 8.0 * min(0.5, open_share),
+        "refine_data_pipeline": 1.0 + 20.0 * min(0.5, open_share),
         "construct_synthetic_data": 2.0 if "skewed predictions" in found else 1.0,
         "adjust_training_scheme": 3.0
         if found & {"loss is flat", "training diverged", "texts truncated"}
         else 1.0,
     }
+
+
+def _mends(step: Operation, issue: Issue) -> bool:
+    """Whether an operation is one of an issue's remedies; filters count only as they stand."""
+    return any(
+        step.op == remedy.op and (step.params == remedy.params or step.op != "select_by_filter")
+        for remedy in issue.remedies
+    )
 
 
 def choose(

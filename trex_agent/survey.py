@@ -20,6 +20,7 @@ from typing import Any
 from ft_bench.audit import normalised
 from ft_bench.plan import Operation
 from ft_bench.protocols import Brief
+from trex_agent.proxy import worth_of_sources
 
 __all__ = ["Issue", "Survey", "survey"]
 
@@ -217,30 +218,37 @@ def _columns(train: Rows) -> dict[str, list[str]]:
 
 
 def _sources(train: Rows, validation: Rows, molecules: bool) -> list[Issue]:
-    """Each value of a column of provenance, with the harm that can be seen without training."""
-    harm = _visible_harm(train)
+    """Each value of a column of provenance, with what a cheap proxy says of its worth."""
+    separator = _separator([str(row["answer"]) for row in validation])
+    prompts, answers = _asked_and_answered(train, separator)
     found = []
     for name, values in _columns(train).items():
         if {str(row.get(name, "")) for row in validation} & set(values):
             continue
-        for value in values:
-            rows = [index for index, row in enumerate(train) if row.get(name) == value]
-            share, bad = len(rows) / len(train), sum(harm[index] for index in rows) / len(rows)
-            quoted = value.replace("'", "''")
-            remedy = Operation(op="select_by_filter", params={"where": f"{name} <> '{quoted}'"})
-            text = (
-                f"{share:.1%} of the rows have {name} {value!r}; {bad:.1%} of them are contradicted"
-            )
-            found.append(Issue(f"{name} {value}", share, (remedy,), text, weight=bad))
+        sources = [str(row.get(name, "")) for row in train]
+        worth = worth_of_sources(
+            prompts, answers, sources, _asked_and_answered(validation, separator), len(train)
+        )
+        found += [_source(name, value, sources, worth.get(value)) for value in values]
     return found
 
 
-def _visible_harm(train: Rows) -> list[bool]:
-    """Whether a row contradicts what most rows with the same prompt say."""
-    answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in train:
-        answers[str(row["prompt"])][str(row["answer"])] += 1
-    return [len(answers[str(row["prompt"])]) > 1 for row in train]
+def _asked_and_answered(rows: Rows, separator: str) -> tuple[list[str], list[list[str]]]:
+    return (
+        [str(row["prompt"]) for row in rows],
+        [_items(str(row["answer"]), separator) for row in rows],
+    )
+
+
+def _source(name: str, value: str, sources: Sequence[str], worth: float | None) -> Issue:
+    """A source as an issue: its weight is the harm that leaving it out would undo, or cause."""
+    share = sources.count(value) / len(sources)
+    quoted = value.replace("'", "''")
+    remedy = Operation(op="select_by_filter", params={"where": f"{name} <> '{quoted}'"})
+    judged = "" if worth is None else f"; a proxy's explained variance on validation {worth:+.3f}"
+    harm = -(worth or 0.0) / share
+    text = f"{share:.1%} of the rows have {name} {value!r}{judged}"
+    return Issue(f"{name} {value}", share, (remedy,), text, weight=harm)
 
 
 def _lengths(train: Rows, validation: Rows, molecules: bool) -> list[Issue]:
