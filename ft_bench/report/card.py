@@ -89,6 +89,12 @@ def warnings(card: Card) -> list[str]:
     found = [_STATUS[card.status]] if card.status in _STATUS else []
     if card.n_test_evaluations != 1:
         found.append(f"The sealed test was evaluated {card.n_test_evaluations} times, not once.")
+    invalid = card.base_test.invalid / max(1, card.base_test.n)
+    if invalid > 0.5 and card.selected_node is not None:
+        found.append(
+            f"The base gave no valid answer to {percent(invalid)} of the test: part of the gain is "
+            "the form of the answers."
+        )
     leaks = [item for item in card.overlap if item.exact or item.near]
     if leaks:
         found.append("Rows of the training set also stand in an evaluation split; see overlap.")

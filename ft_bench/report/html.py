@@ -22,7 +22,13 @@ from ft_bench.report.history import History, read_history
 from ft_bench.report.reproduce import command
 from ft_bench.report.strip import effects, landing
 from ft_bench.report.tally import failures, phases, strategies
-from ft_bench.report.tree_text import STRATEGIES, changed_words, delta_to_parent, node_verdict
+from ft_bench.report.tree_text import (
+    STRATEGIES,
+    changed_words,
+    delta_to_parent,
+    node_verdict,
+    own_recipe_words,
+)
 from ft_bench.store import RunPaths
 from ft_bench.tree import Node
 
@@ -81,6 +87,7 @@ def _environment() -> Environment:
         "passages": recipe.passages,
         "recipe_words": recipe.recipe_words,
         "scheme_words": recipe.scheme_words,
+        "own_recipe_words": own_recipe_words,
         "excludes_zero": figures.excludes_zero,
         "selected_words": card_words.selected_words,
         "verdict_of": node_verdict,

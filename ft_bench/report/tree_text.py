@@ -24,6 +24,7 @@ __all__ = [
     "delta_to_parent",
     "node_text",
     "node_verdict",
+    "own_recipe_words",
     "tree_text",
     "walk",
 ]
@@ -164,7 +165,7 @@ def node_text(tree: Tree, node: Node, width: int = 80) -> str:
     for label, text in fields:
         lines += field(label, text, width)
     for outcome in node.outcomes:
-        lines += ["", *_variant(outcome, width)]
+        lines += ["", *_variant(node, outcome, width)]
     if node.diagnosis is not None:
         lines += ["", *_diagnosis(node.diagnosis, width)]
     return "\n".join(lines) + "\n"
@@ -203,6 +204,14 @@ def changed_words(tree: Tree, node: Node) -> list[str]:
     return [change_words(change) for change in made] or ["nothing"]
 
 
+def own_recipe_words(node: Node, outcome: Outcome) -> list[str]:
+    """Where a variant's recipe is not the plan's: what is different."""
+    if outcome.recipe == node.plan.recipe:
+        return []
+    made = changes((node.plan.recipe, outcome.variant), (outcome.recipe, outcome.variant))
+    return [change_words(change) for change in made]
+
+
 def _datasets(node: Node) -> list[tuple[str, str]]:
     fields = []
     for built in node.datasets:
@@ -219,8 +228,11 @@ def _rows(built: Built) -> str:
     return f"{built.rows_read:,} rows read, {built.rows:,} kept, {seconds(built.seconds)}"
 
 
-def _variant(outcome: Outcome, width: int) -> list[str]:
+def _variant(node: Node, outcome: Outcome, width: int) -> list[str]:
     fields = [(f"variant {outcome.index}", scheme_words(outcome.variant))]
+    fields += _listed("  recipe", own_recipe_words(node, outcome))
+    if outcome.dataset is not None and len(node.datasets) > 1:
+        fields.append(("  dataset", outcome.dataset.dataset[:12]))
     if outcome.score is not None:
         fields.append(("  score", score(outcome.score)))
     if outcome.trained is not None:

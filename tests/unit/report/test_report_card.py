@@ -72,6 +72,10 @@ def test_without_a_reference_there_is_no_normalised_gain() -> None:
     [
         ({"flags": ("forbidden path read",)}, "Flag: forbidden path read"),
         ({"n_test_evaluations": 2}, "evaluated 2 times, not once"),
+        (
+            {"base_test": a_score(0.0, split="test", n=3)},
+            "no valid answer to 67% of the test: part of the gain is the form",
+        ),
         ({"status": "integrity"}, "broke an integrity rule"),
         ({"status": "agent_failed"}, "The agent crashed"),
         ({"overlap": (Overlap(split="test", exact=2, rows=9),)}, "also stand in an evaluation"),

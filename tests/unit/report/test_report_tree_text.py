@@ -7,6 +7,7 @@ from records_by_hand import (
     CHINESE,
     HOSTILE,
     a_plan,
+    a_recipe,
     a_run,
     concluded,
     evaluated,
@@ -106,6 +107,16 @@ def test_a_node_is_shown_whole() -> None:
         "97% likely better",
     ):
         assert words in text, words
+
+
+def test_a_variant_with_its_own_recipe_says_what_is_different() -> None:
+    own = Variant(recipe=a_recipe("drop_conflicts"))
+    plan = a_plan(recipe=a_recipe("deduplicate_by_text_hash"), variants=(Variant(), own))
+    tree = Tree.of([planned(0, None, plan)])
+    text = node_text(tree, tree.node(0))
+    assert "dropped deduplicate_by_text_hash(column=prompt)" in text.partition("variant 1")[2]
+    assert "added drop_conflicts(column=prompt)" in text.partition("variant 1")[2]
+    assert "dropped" not in text.partition("variant 1")[0]
 
 
 def test_a_failure_is_shown_with_its_cause() -> None:
