@@ -184,6 +184,7 @@ class MeteredLab:
         with self.ledger.lock:
             if (known := self.ledger.show(key)) is not None:
                 return _answer(known, Built)
+            self._node(node)
             self.ledger.check_wall()
             started = time.monotonic()
             try:

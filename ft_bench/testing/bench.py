@@ -14,14 +14,20 @@ from typing import Any
 
 from ft_bench import finish, registry
 from ft_bench.budget import Budget
+from ft_bench.dataset import Datasets
 from ft_bench.grader.grade import grade
 from ft_bench.grader.spec import Grade, GradeSpec
+from ft_bench.job import ModelRef
+from ft_bench.lab import MeteredLab, Setting
+from ft_bench.ledger import Ledger
+from ft_bench.prepare import prepare
 from ft_bench.record import Card, Event
 from ft_bench.registry import Group
 from ft_bench.request import Homes, RunRequest
 from ft_bench.runner import run
-from ft_bench.store import RunPaths
+from ft_bench.store import Journal, RunPaths
 from ft_bench.testing.cluster import FakeCluster, run_job
+from ft_bench.tree import Tree
 
 __all__ = ["Bench", "plugged"]
 
@@ -116,6 +122,37 @@ class Bench:
         }
         with plugged(plugs), _grading_here():
             yield
+
+    @contextmanager
+    def lab(
+        self, cluster: FakeCluster, budget: Budget, job_seconds: float = 3600.0
+    ) -> Iterator[MeteredLab]:
+        """A Lab of its own, without a runner; the next one on this bench takes it up again."""
+        paths = RunPaths(self.homes.runs / "lab")
+        with plugged({("tasks", TASK): _HOME}):
+            spec = registry.task(TASK)
+            data = prepare(spec, self.homes.cache, self.homes.private)
+            journal = Journal(paths)
+            try:
+                journal.open_attempt()
+                ledger = Ledger(
+                    journal, budget, tree=Tree(), slots=cluster.slots, job_seconds=job_seconds
+                )
+                setting = Setting(
+                    data=data,
+                    scorer=registry.scorer(spec.scorer),
+                    base=ModelRef(base=spec.base_model),
+                    base_name=spec.base_model,
+                    base_parameters=0,
+                    seed=0,
+                    budget=budget,
+                    job_seconds=job_seconds,
+                )
+                aidp = registry.backend("build", "aidp")
+                datasets = Datasets(data, paths.datasets, aidp, paths.root / "workspace")
+                yield MeteredLab(setting, ledger, cluster, datasets)
+            finally:
+                journal.close()
 
     def paths(self, card: Card) -> RunPaths:
         """Where a run lies."""
