@@ -120,6 +120,9 @@ def grade_apart(spec: GradeSpec, limit_seconds: float) -> Grade:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
             raise
+        finally:
+            if child.stdin is not None:
+                child.stdin.close()
     if code != 0:
         last = log.read_text("utf-8", "replace").strip().splitlines()[-1:] or ["no message"]
         raise JobFailed("INFRA", f"the grader ended with {code}: {last[0][:300]} (see {log})")
