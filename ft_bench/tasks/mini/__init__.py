@@ -1,0 +1,1 @@
+"""Mini: the built-in task; functional groups of small molecules, without any download."""
