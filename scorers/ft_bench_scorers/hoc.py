@@ -8,6 +8,7 @@ run of blanks, hyphens or underscores stand between the words of a name.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ft_bench.protocols import Row
 from ft_bench_scorers.multilabel import Labels, MultilabelScorer
@@ -30,9 +31,14 @@ LABELS = (
 _GAP = re.compile(r"[\s_\-]+")
 
 
+@lru_cache(maxsize=4096)
+def _labels_of(answer: str) -> frozenset[str]:
+    return frozenset(answer.split(";"))
+
+
 def gold_labels(row: Row) -> frozenset[str]:
     """The labels of a row's `answer`, which joins them by ";" as upstream's files do."""
-    return frozenset(str(row["answer"]).split(";"))
+    return _labels_of(row["answer"])
 
 
 def find_labels(text: str, parser: str) -> Labels:

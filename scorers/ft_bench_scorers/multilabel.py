@@ -7,7 +7,7 @@ small selection may stay under 1. This equals scikit-learn's `f1_score(Y, P, ave
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,10 @@ Labels = tuple[frozenset[str], bool]
 """The labels that a parser found, and whether it found an answer at all."""
 
 
-def set_f1(found: Collection[str], gold: Collection[str]) -> float:
+def set_f1(found: Set[str], gold: Set[str]) -> float:
     """2 |found & gold| / (|found| + |gold|); 1 where both are empty."""
     size = len(found) + len(gold)
-    return 2.0 * len(set(found) & set(gold)) / size if size else 1.0
+    return 2.0 * len(found & gold) / size if size else 1.0
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class MultilabelScorer:
     name: str
     version: str
     labels: tuple[str, ...]
-    gold: Callable[[Row], Collection[str]]
+    gold: Callable[[Row], Set[str]]
     parse: Callable[[str, str], Labels]
     parsers: tuple[str, ...] = ("strict", "lenient", VERBATIM)
 
@@ -82,8 +82,17 @@ class MultilabelScorer:
     def _indicator(self, sets: Sequence[Collection[str]]) -> NDArray[np.bool_]:
         import numpy as np
 
-        cells = [[label in chosen for label in self.labels] for chosen in sets]
-        return np.asarray(cells, dtype=np.bool_).reshape(len(sets), len(self.labels))
+        width = len(self.labels)
+        place = {label: column for column, label in enumerate(self.labels)}
+        cells = [
+            line + place[label]
+            for line, chosen in zip(range(0, width * len(sets), width), sets, strict=True)
+            for label in chosen
+            if label in place
+        ]
+        table = np.zeros(len(sets) * width, dtype=np.bool_)
+        table[cells] = True
+        return table.reshape(len(sets), width)
 
     def label_f1(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """F1 of each label. Shape (..., 3 labels) to (..., labels)."""

@@ -20,6 +20,8 @@ def strip_reasoning(output: str) -> str:
     model that was cut while thinking has answered nothing. A text without tags is returned as it
     is; else the white space in front of the answer goes too. Linear in the length of `output`.
     """
+    if "<" not in output:
+        return output
     kept: list[str] = []
     start, inside, seen = 0, False, False
     for tag in _TAG.finditer(output):
@@ -41,4 +43,4 @@ def strip_reasoning(output: str) -> str:
 
 def answer_text(output: str, parser: str) -> str:
     """The text that the parser called `parser` reads: stripped, unless it is `verbatim`."""
-    return output if parser == VERBATIM else strip_reasoning(output)
+    return output if "<" not in output or parser == VERBATIM else strip_reasoning(output)

@@ -9,6 +9,7 @@ and `contains_choice` (Me-LLaMA's classification tasks).
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from ft_bench.protocols import ItemScore, Row
 from ft_bench_scorers.means import MeanScorer
@@ -21,16 +22,17 @@ NAMES = ("negative", "positive")
 
 PARSERS = ("strict", VERBATIM, "promptbench_cls", "promptbench_general", "contains_choice")
 
-_WORD = re.compile(r"(?<![a-z0-9_])(?:positive|negative)(?![a-z0-9_])", re.IGNORECASE | re.ASCII)
+_WORD = re.compile(r"(?<![a-z0-9_])(?:positive|negative)(?![a-z0-9_])")
 _DIGIT = re.compile(r"(?<![\w.])[01](?!\.?\w)")
+_SHORT = 64
 _EDGE = ",._\"'-+=!?()&^%$#@:\\|{}[]<>/` \t\n\r\x0b\x0c"
 _ALIASES = {"negative": "negative", "0": "negative", "positive": "positive", "1": "positive"}
 
 
 def _last_word(text: str) -> str | None:
-    words = _WORD.findall(text)
+    words = _WORD.findall(text.lower())
     if words:
-        return str(words[-1]).lower()
+        return str(words[-1])
     digits = _DIGIT.findall(text)
     return NAMES[int(digits[-1])] if digits else None
 
@@ -46,18 +48,25 @@ def _contains_choice(text: str) -> str | None:
 
 
 def find_sentiment(text: str, parser: str) -> str | None:
-    """The sentiment that the parser finds in `text`, or None."""
+    """The sentiment that the parser finds in `text`, or None. Short texts are remembered."""
+    return _find_again(text, parser) if len(text) < _SHORT else _find(text, parser)
+
+
+def _find(text: str, parser: str) -> str | None:
+    if parser in ("strict", VERBATIM):
+        return _last_word(text)
     if parser == "contains_choice":
         return _contains_choice(text)
-    if parser in ("promptbench_cls", "promptbench_general"):
-        return _promptbench(text, last_piece=parser == "promptbench_cls")
-    return _last_word(text)
+    return _promptbench(text, last_piece=parser == "promptbench_cls")
+
+
+_find_again = lru_cache(maxsize=4096)(_find)
 
 
 def score_sentiment(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the sentiment found is the row's `answer`."""
     found = find_sentiment(text, parser)
-    return ItemScore(str(row["id"]), float(found == row["answer"]), found is not None, found)
+    return ItemScore(row["id"], float(found == row["answer"]), found is not None, found)
 
 
 SCORER = MeanScorer(name="accuracy", version="1", score=score_sentiment, parsers=PARSERS)

@@ -86,5 +86,5 @@ def test_an_empty_selection_is_zero() -> None:
 
 
 def test_set_f1_of_two_empty_sets_is_one() -> None:
-    assert set_f1([], []) == 1.0
-    assert set_f1(["a"], []) == 0.0
+    assert set_f1(set(), set()) == 1.0
+    assert set_f1({"a"}, set()) == 0.0
