@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 from aidp.schema import is_list
 
 DIGEST_BYTES = 16
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def digest_json(value: object) -> str:
     """A 32-digit hexadecimal digest of JSON-able `value`, whatever the order of its keys."""
     from blake3 import blake3
 
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return blake3(text.encode()).hexdigest(length=DIGEST_BYTES)
+    return blake3(_CANONICAL.encode(value).encode()).hexdigest(length=DIGEST_BYTES)
 
 
 def content_id(table: pa.Table) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 Message = dict[str, str]
+ROWS_AT_ONCE = 5_000
 ROLES = ("system", "user", "assistant", "tool")
 SHAREGPT_ROLES: Mapping[str, str] = {
     "human": "user",
@@ -27,7 +28,7 @@ SHAREGPT_NAMES: Mapping[str, str] = {
 }
 
 
-def messages_column(turns: Sequence[pa.ChunkedArray], system: str | None) -> pa.Array:
+def messages_column(turns: Sequence[pa.ChunkedArray], system: str | None) -> pa.ChunkedArray:
     """User and assistant texts by column as one list of messages per row, without Python rows.
 
     Args:
@@ -35,18 +36,23 @@ def messages_column(turns: Sequence[pa.ChunkedArray], system: str | None) -> pa.
         system: A system message put first.
     """
     rows = len(turns[0])
-    parts = [values.cast(pa.large_string()).combine_chunks() for values in turns]
-    roles = ["user" if i % 2 == 0 else "assistant" for i in range(len(parts))]
-    flat = [chunk for part in parts for chunk in (part.chunks if _chunked(part) else [part])]
-    places = [np.arange(rows) + i * rows for i in range(len(parts))]
+    starts = range(0, max(rows, 1), ROWS_AT_ONCE)
+    parts = [_lists([t.slice(start, ROWS_AT_ONCE) for t in turns], system) for start in starts]
+    return pa.chunked_array(parts)
+
+
+def _lists(turns: Sequence[pa.ChunkedArray], system: str | None) -> pa.ListArray:
+    """`messages_column` of a few rows, small enough for the processor's cache."""
+    rows = len(turns[0])
+    flat = [chunk.cast(pa.string()) for values in turns for chunk in values.chunks]
+    roles = ["user" if i % 2 == 0 else "assistant" for i in range(len(turns))]
+    places = [np.arange(rows) + i * rows for i in range(len(turns))]
     if system is not None:
-        flat.append(pa.array([system], pa.large_string()))
-        places.insert(0, np.full(rows, rows * len(parts)))
+        flat.append(pa.array([system], pa.string()))
+        places.insert(0, np.full(rows, rows * len(turns)))
         roles.insert(0, "system")
     order = np.stack(places, axis=1).ravel()
     contents = pa.concat_arrays(flat).take(pa.array(order))
-    if int(contents.nbytes) < 2**31:
-        contents = contents.cast(pa.string())
     role = pa.array(roles, pa.string()).take(pa.array(np.tile(np.arange(len(roles)), rows)))
     offsets = np.arange(rows + 1, dtype=np.int32) * len(roles)
     structs = pa.StructArray.from_arrays([role, contents], ["role", "content"])
@@ -124,7 +130,3 @@ def to_sharegpt(messages: Sequence[Message]) -> dict[str, Any]:
             {"from": SHAREGPT_NAMES[one["role"]], "value": one["content"]} for one in messages
         ]
     }
-
-
-def _chunked(values: object) -> bool:
-    return isinstance(values, pa.ChunkedArray)

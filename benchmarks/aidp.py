@@ -271,6 +271,57 @@ CASES: dict[str, dict[str, tuple[Contender, int, str]]] = {
 }
 
 
+SERVER = """
+import asyncio, json, sys
+from aiohttp import web
+body = json.dumps({"choices": [{"message": {"role": "assistant", "content": '{"score": 5}'}}],
+                   "usage": {"prompt_tokens": 100, "completion_tokens": 8}})
+async def answer(request):
+    await request.read()
+    await asyncio.sleep(float(sys.argv[1]))
+    return web.Response(text=body, content_type="application/json")
+async def main():
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, backlog=512)
+    await site.start()
+    print(site._server.sockets[0].getsockname()[1], flush=True)
+    await asyncio.sleep(3600)
+asyncio.run(main())
+"""
+
+
+def llm_rate(flying: int, delay: float = 0.2, requests: int = 4_000) -> str:
+    """A line on how near score_dataset_with_llm comes to `flying / delay` requests a second."""
+    from datasets import Dataset
+
+    import aidp
+
+    command = [sys.executable, "-c", SERVER, str(delay)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server,
+        tempfile.TemporaryDirectory() as work,
+    ):
+        assert server.stdout is not None
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}/v1"
+        llm = {"model": "m", "base_url": url, "max_concurrency": flying}
+        texts = [f"question {i}" for i in range(requests + 2 * flying)]
+        rows = Dataset.from_dict({"prompt": texts, "answer": texts})
+        aidp.score_dataset_with_llm(rows.select(range(2 * flying)), llm=llm)
+        rows = rows.select(range(2 * flying, len(rows)))
+        wall, cpu = time.perf_counter(), time.process_time()
+        aidp.score_dataset_with_llm(rows, llm={**llm, "journal": f"{work}/journal.jsonl"})
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        server.terminate()
+    share = requests / wall / (flying / delay)
+    return (
+        f"llm, {flying} in flight, {delay} s each: {requests / wall:,.0f} requests/s, "
+        f"{share:.0%} of the ideal rate, {cpu / requests * 1e3:.2f} ms of CPU each with the journal"
+    )
+
+
 class Peak(threading.Thread):
     """Watches the private memory of this process, in bytes."""
 
@@ -340,7 +391,8 @@ def in_child(case: str, name: str, path: Path, repeat: int) -> dict[str, Any]:
 def table(found: list[dict[str, Any]]) -> str:
     """All measurements as Markdown, with AIDP's ratio to each peer and the goal."""
     lines = [
-        "| operation | contender | rows | records/s | CPU us/record | peak MiB | ratio | CPU ratio | goal |",
+        "| operation | contender | rows | records/s | CPU us/record | peak MiB "
+        "| ratio | CPU ratio | goal |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     ours = {(one["case"], one["corpus"]): one for one in found if one["name"] == "aidp"}
@@ -364,12 +416,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000])
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=list(CASES))
+    parser.add_argument("--llm", action="store_true", help="only the rate of model calls")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
         case, name, path = options.one
         print(json.dumps(measure(case, name, Path(path), options.repeat)))
+        return
+    if options.llm:
+        print(llm_rate(64), llm_rate(256), sep="\n")
         return
     found = []
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 _TYPES: Mapping[str, type | tuple[type, ...]] = {
@@ -25,14 +25,21 @@ def read_json(text: str) -> Any:
     Raises:
         ValueError: There is none.
     """
-    fenced = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
-    for candidate in (text, fenced.group(1) if fenced else "", _bracketed(text)):
-        for variant in (candidate, re.sub(r",\s*([}\]])", r"\1", candidate)):
-            try:
-                return json.loads(variant)
-            except json.JSONDecodeError:
-                continue
+    for candidate in _candidates(text):
+        try:
+            return json.loads(candidate)
+        except json.JSONDecodeError:
+            continue
     raise ValueError("it holds no JSON")
+
+
+def _candidates(text: str) -> Iterator[str]:
+    """What of a reply may be its JSON, likeliest first."""
+    yield text
+    fenced = re.search(r"```(?:json)?\s*(.*?)```", text, re.DOTALL)
+    for part in (fenced.group(1) if fenced else "", _bracketed(text)):
+        yield part
+        yield re.sub(r",\s*([}\]])", r"\1", part)
 
 
 def fault(value: Any, schema: Mapping[str, Any], place: str = "the reply") -> str | None:
