@@ -147,17 +147,21 @@ class Researcher:
     def _sets(
         self, origin: Configuration, open_moves: Sequence[Move], rng: np.random.Generator
     ) -> list[Candidate]:
-        """Several moves at once, those that promise more being likelier to take part."""
-        if len(open_moves) < 2:
+        """Several moves at once: none that threatens harm, and the promising likelier."""
+        hopeful = [move for move in open_moves if move.promise >= 0]
+        if len({move.slot for move in hopeful}) < 2:
             return []
-        promise = np.array([max(0.01, move.promise) for move in open_moves])
+        promise = np.array([max(0.01, move.promise) for move in hopeful])
         found = []
         for _ in range(_CANDIDATES):
-            size = int(rng.integers(2, min(5, len(open_moves)) + 1))
-            picked = rng.choice(
-                len(open_moves), size=size, replace=False, p=promise / promise.sum()
+            order = rng.choice(
+                len(hopeful), size=len(hopeful), replace=False, p=promise / promise.sum()
             )
-            found.append(_candidate(origin, tuple(open_moves[int(i)] for i in sorted(picked))))
+            by_slot: dict[str, Move] = {}
+            for index in order:
+                by_slot.setdefault(hopeful[int(index)].slot, hopeful[int(index)])
+            size = int(rng.integers(2, min(5, len(by_slot)) + 1))
+            found.append(_candidate(origin, tuple(list(by_slot.values())[:size])))
         return found
 
     def _best(

@@ -48,6 +48,17 @@ class Move:
     max_samples: int | None = None
     scheme: tuple[tuple[str, float | int | str], ...] = ()
 
+    @property
+    def slot(self) -> str:
+        """What the move decides: two moves of one slot cannot be made together."""
+        if self.scheme:
+            return self.scheme[0][0]
+        if self.max_samples is not None:
+            return "max_samples"
+        if self.add is not None and self.add.op != "select_by_filter":
+            return self.add.op
+        return self.name
+
 
 def start_recipe(brief: Brief) -> DataRecipe:
     """The raw pool, capped at a size that a first look can afford."""

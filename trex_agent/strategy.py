@@ -53,7 +53,7 @@ def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy,
     )
     found = {finding.name for finding in parent.diagnosis.findings} if parent.diagnosis else set()
     return {
-        "refine_data_pipeline": 1.0 + 20.0 * min(0.5, open_share),
+        "refine_data_pipeline": 1.0 + 12.0 * min(0.5, open_share),
         "construct_synthetic_data": 2.0 if "skewed predictions" in found else 1.0,
         "adjust_training_scheme": 3.0
         if found & {"loss is flat", "training diverged", "texts truncated"}

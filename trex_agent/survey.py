@@ -198,7 +198,7 @@ def _copies(train: Rows, validation: Rows, molecules: bool) -> list[Issue]:
     share = sum(key in known for key in _keys(train, molecules)) / len(train)
     params: dict[str, Any] = {"column": "prompt", "against": "validation"}
     if molecules:
-        params["key"] = "smiles"
+        params["method"] = "smiles"
     text = f"{share:.1%} of the rows stand in validation too"
     issue = Issue(
         "copies of validation", share, (Operation(op="decontaminate", params=params),), text

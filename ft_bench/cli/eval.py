@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -181,7 +182,10 @@ def _show(card: Card, request: RunRequest, out: Output) -> int:
         "run": str(paths.root),
         "report": str(report),
     }
-    out.data(data, f"{card_text(card)}\n\nreport  {report}\ntree    ft-bench tree {paths.root}")
+    width = shutil.get_terminal_size((80, 40)).columns
+    out.data(
+        data, f"{card_text(card, width)}\n\nreport  {report}\ntree    ft-bench tree {paths.root}"
+    )
     if card.status == "no_valid_model":
         limit = card.stop_reason.startswith("budget:")
         out.error(f"{card.run_id} has no valid model: {card.stop_reason}")

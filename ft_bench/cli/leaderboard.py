@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -29,6 +30,10 @@ def show(
     out = Output("human" if format in texts else format)  # type: ignore[arg-type]
     for name in skipped:
         out.say(f"skipped {name}")
-    text = texts[format](board) if format in texts else leaderboard.board_text(board)
+    text = (
+        texts[format](board)
+        if format in texts
+        else leaderboard.board_text(board, shutil.get_terminal_size((100, 40)).columns)
+    )
     out.data(json.loads(leaderboard.board_json(board)), text)
     return 0

@@ -23,13 +23,15 @@ def show(
     """Show the search tree of a run."""
     import shutil
 
+    from ft_bench import registry
     from ft_bench.report.tree_text import node_text, tree_text
-    from ft_bench.store import read_card, read_events
+    from ft_bench.store import read_card, read_events, read_manifest
     from ft_bench.tree import Tree
 
     paths = find_run(run, runs_dir)
     events, _ = read_events(paths.events)
-    tree = Tree.of(event.body for event in events)
+    direction = registry.task(read_manifest(paths).task).metric.direction
+    tree = Tree.of((event.body for event in events), direction)
     out = Output(format)
     width = shutil.get_terminal_size((100, 40)).columns
     bodies = [json.loads(event.model_dump_json()) for event in events]
@@ -37,7 +39,7 @@ def show(
         if node not in tree.nodes:
             raise UsageError(f"run {paths.root.name} has no node {node}; it has {len(tree)} nodes")
         mine = [event["body"] for event in bodies if event["body"].get("node") == node]
-        out.data(mine, node_text(tree, node))
+        out.data(mine, node_text(tree, tree.node(node), width))
         return 0
     selected = None
     if paths.card.exists():
