@@ -122,12 +122,11 @@ def longest(offsets: Ints) -> int:
 
 
 @compiled
-def word_counts(data: Bytes, offsets: Ints, rows: Ints, out: Ints) -> None:
-    """How many words the texts at `rows` have, into `out`."""
+def word_counts(data: Bytes, offsets: Ints, out: Ints) -> None:
+    """How many words each text has, into `out`."""
     units = np.empty(longest(offsets), np.uint64)
-    for i in range(len(rows)):
-        row = rows[i]
-        out[i] = word_units(data, offsets[row], offsets[row + 1], units)
+    for row in range(len(offsets) - 1):
+        out[row] = word_units(data, offsets[row], offsets[row + 1], units)
 
 
 @compiled

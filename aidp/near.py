@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from aidp.buffers import TextBuffer, over_parts, series_buffer, text_buffer
+from aidp.buffers import TextBuffer, over_parts, text_buffer
 from aidp.effect import Effect, IntArray, keeping
 from aidp.errors import AidpError
 from aidp.operators import operator
@@ -61,11 +61,11 @@ def deduplicate_by_minhash(
         raise AidpError(f"threshold is {threshold}, expected above 0 and at most 1")
     if n < 1 or permutations < 1:
         raise AidpError(f"n is {n} and permutations {permutations}, expected at least 1")
-    buffer = _buffer_of(table, column)
-    words = _in_words(buffer) if grams == "auto" else grams == "words"
+    values = _values(table, column)
+    words = _in_words(values) if grams == "auto" else grams == "words"
     bands = banding(threshold, permutations)
-    keys = _band_keys(buffer, words, n, bands, permutations, seed, num_proc)
-    twins = _twins(buffer, words, n, keys, threshold)
+    keys = _band_keys(values, words, n, bands, permutations, seed, num_proc)
+    twins = _twins(values, words, n, keys, threshold)
     notes = {"grams": "words" if words else "chars", "bands": bands}
     return keeping(twins == np.arange(len(twins)), "near-duplicate", twins=twins, notes=notes)
 
@@ -83,24 +83,29 @@ def banding(threshold: float, permutations: int) -> int:
     return permutations
 
 
-def _buffer_of(table: pa.Table, column: str | list[str]) -> TextBuffer:
+def _values(table: pa.Table, column: str | list[str]) -> pa.ChunkedArray:
+    import polars as pl
+    import pyarrow as pa
+
     names = as_names(column)
     if len(names) == 1:
-        return text_buffer(strings(table, names[0]))
-    return series_buffer(joined_texts(table, names))
+        return strings(table, names[0])
+    joined = joined_texts(table, names).to_arrow(compat_level=pl.CompatLevel.oldest())
+    return pa.chunked_array([joined])
 
 
-def _in_words(buffer: TextBuffer) -> bool:
+def _in_words(values: pa.ChunkedArray) -> bool:
     from aidp.kernels import word_counts
 
-    chosen = np.linspace(0, len(buffer) - 1, min(len(buffer), PROBED_ROWS)).astype(np.int64)
-    counts = np.empty(len(chosen), np.int64)
-    word_counts(buffer.data, buffer.offsets, chosen, counts)
+    probed = np.linspace(0, len(values) - 1, min(len(values), PROBED_ROWS)).astype(np.int64)
+    buffer = text_buffer(values.take(probed))
+    counts = np.empty(len(buffer), np.int64)
+    word_counts(buffer.data, buffer.offsets, counts)
     return float((counts < SHORT_TEXT_WORDS).mean()) <= SHORT_ROWS_SHARE
 
 
 def _band_keys(
-    buffer: TextBuffer,
+    values: pa.ChunkedArray,
     words: bool,
     n: int,
     bands: int,
@@ -115,30 +120,41 @@ def _band_keys(
     draw = np.random.default_rng(seed)
     factors = draw.integers(0, 2**32, used, np.uint32) | np.uint32(1)
     terms = draw.integers(0, 2**32, used, np.uint32)
-    keys = np.empty((bands, len(buffer)), np.uint32)
+    keys = np.empty((bands, len(values)), np.uint32)
+    first = 0
 
     def sign(part: TextBuffer, start: int, stop: int) -> None:
         own = np.empty((bands, stop - start), np.uint32)
         band_keys(part.data, part.offsets, words, n, factors, terms, bands, own)
-        keys[:, start:stop] = own
+        keys[:, first + start : first + stop] = own
 
-    over_parts(sign, buffer, threads)
+    for chunk in values.chunks:
+        over_parts(sign, text_buffer(chunk), threads)
+        first += len(chunk)
     return keys
 
 
 def _twins(
-    buffer: TextBuffer, words: bool, n: int, keys: npt.NDArray[np.uint32], threshold: float
+    values: pa.ChunkedArray, words: bool, n: int, keys: npt.NDArray[np.uint32], threshold: float
 ) -> IntArray:
-    """For each row the kept row that stands for it, itself where it stays."""
+    """For each row the kept row that stands for it, itself where it stays.
+
+    Only the texts of rows that share a bucket with another are read again.
+    """
     from aidp.near_kernel import resolve
 
-    buckets = np.empty((len(buffer), len(keys)), np.int32)
+    buckets = np.empty((len(values), len(keys)), np.int32)
     count = 0
     for band, band_key in enumerate(keys):
         buckets[:, band], count = _shared_buckets(band_key, count)
-    heads = np.full(count, -1, np.int32)
-    twins = np.empty(len(buffer), np.int64)
-    resolve(buffer.data, buffer.offsets, words, n, buckets, heads, threshold, twins)
+    rows = np.flatnonzero((buckets >= 0).any(axis=1))
+    twins = np.arange(len(values))
+    if len(rows):
+        buffer = text_buffer(values.take(rows))
+        heads = np.full(count, -1, np.int32)
+        found = np.empty(len(rows), np.int64)
+        resolve(buffer.data, buffer.offsets, words, n, buckets[rows], heads, threshold, found)
+        twins[rows] = rows[found]
     return twins
 
 

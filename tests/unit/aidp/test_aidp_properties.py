@@ -20,7 +20,7 @@ texts = st.lists(words, min_size=1, max_size=40)
 shares = st.lists(
     st.floats(0.01, 10.0, allow_nan=False).map(lambda x: round(x, 3)), min_size=1, max_size=5
 )
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=30, deadline=None)
 
 
 @quick
