@@ -6,12 +6,14 @@ The same item goes to the same place on every machine and in every order of the 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 __all__ = ["carve", "in_stable_order"]
 
 _Item = TypeVar("_Item")
+_Row = Mapping[str, Any]
 
 
 def in_stable_order(items: Iterable[_Item], key: Callable[[_Item], str]) -> list[_Item]:
@@ -20,11 +22,11 @@ def in_stable_order(items: Iterable[_Item], key: Callable[[_Item], str]) -> list
 
 
 def carve(
-    rows: Sequence[Mapping[str, Any]],
+    rows: Sequence[_Row],
     quotas: Mapping[str, int],
     *,
-    stratum: Callable[[Mapping[str, Any]], Hashable],
-    key: Callable[[Mapping[str, Any]], str],
+    stratum: Callable[[_Row], Hashable],
+    key: Callable[[_Row], str],
 ) -> dict[str, list[dict[str, Any]]]:
     """Give rows to the splits of `quotas`, each filled per stratum before the next.
 
@@ -39,27 +41,33 @@ def carve(
     Returns:
         The rows of each split, and under "rest" those that no quota took; in the order of `rows`.
     """
-    groups: dict[str, list[int]] = {}
-    for at, row in enumerate(rows):
-        groups.setdefault(key(row), []).append(at)
-    taken: dict[tuple[str, Hashable], int] = {}
-    place = {}
-    for name in in_stable_order(groups, str):
-        needs: dict[Hashable, int] = {}
-        for at in groups[name]:
-            needs[stratum(rows[at])] = needs.get(stratum(rows[at]), 0) + 1
-        split = next(
-            (
-                split
-                for split, quota in quotas.items()
-                if all(taken.get((split, part), 0) + need <= quota for part, need in needs.items())
-            ),
-            "rest",
-        )
-        for part, need in needs.items():
-            taken[split, part] = taken.get((split, part), 0) + need
-        place.update(dict.fromkeys(groups[name], split))
+    place = _places(rows, quotas, stratum, key)
     given: dict[str, list[dict[str, Any]]] = {split: [] for split in (*quotas, "rest")}
     for at, row in enumerate(rows):
         given[place[at]].append(dict(row))
     return given
+
+
+def _places(
+    rows: Sequence[_Row],
+    quotas: Mapping[str, int],
+    stratum: Callable[[_Row], Hashable],
+    key: Callable[[_Row], str],
+) -> dict[int, str]:
+    """The split of each row, by its position."""
+    groups: dict[str, list[int]] = {}
+    for at, row in enumerate(rows):
+        groups.setdefault(key(row), []).append(at)
+    taken: Counter[tuple[str, Hashable]] = Counter()
+    place: dict[int, str] = {}
+    for name in in_stable_order(groups, str):
+        needs = Counter(stratum(rows[at]) for at in groups[name])
+        fitting = (
+            split
+            for split, quota in quotas.items()
+            if all(taken[split, part] + need <= quota for part, need in needs.items())
+        )
+        split = next(fitting, "rest")
+        taken.update({(split, part): need for part, need in needs.items()})
+        place.update(dict.fromkeys(groups[name], split))
+    return place

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ft_bench.protocols import ItemScore, Row
 from ft_bench_scorers.gta_answers import Similarity, answer_score, trigram_similarity
-from ft_bench_scorers.gta_react import Step, arguments_of, is_call, name_of, parse_step
+from ft_bench_scorers.gta_react import Step, arguments_of, is_call, name_of, parse_step, read_step
 from ft_bench_scorers.means import check_call, ratio
 from ft_bench_scorers.reasoning import VERBATIM, answer_text
 
@@ -36,13 +36,14 @@ class GtaScorer:
         name: the metric's name.
         version: moves whenever a value could change.
         similarity: compares an answer with a reference sentence.
-        parsers: the parser names; `verbatim` strips no reasoning.
+        parsers: the parser names; `verbatim` strips no reasoning, `json` takes steps as upstream
+            stores its predictions.
     """
 
     name: str
     version: str
     similarity: Similarity
-    parsers: tuple[str, ...] = ("strict", VERBATIM)
+    parsers: tuple[str, ...] = ("strict", "json", VERBATIM)
 
     def score_items(
         self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
@@ -50,12 +51,14 @@ class GtaScorer:
         """Read each output as a step and score it; the value is the answer's or the call's."""
         check_call(self.name, self.parsers, parser, rows, outputs)
         return [
-            self.score_step(row, self._parsed(row, answer_text(output, parser)))
+            self.score_step(row, self._parsed(row, answer_text(output, parser), parser))
             for row, output in zip(rows, outputs, strict=True)
         ]
 
     @staticmethod
-    def _parsed(row: Row, text: str) -> Step:
+    def _parsed(row: Row, text: str, parser: str) -> Step:
+        if parser == "json":
+            return read_step(text)
         return parse_step(text, row["tools"], row["files"])
 
     def score_step(self, row: Row, step: Step) -> ItemScore:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["Step", "arguments_of", "call", "is_call", "name_of", "parse_step"]
+__all__ = ["Step", "arguments_of", "call", "is_call", "name_of", "parse_step", "read_step"]
 
 Step = Mapping[str, Any]
 
@@ -85,6 +85,17 @@ def _checked(tool: Mapping[str, Any], raw: str, files: Sequence[str]) -> dict[st
         return call(name, raw, "ARGS_ERROR")
     usable = all(_coercible(inputs[key]["type"], value, files) for key, value in arguments.items())
     return call(name, arguments, "" if usable else "API_ERROR")
+
+
+def read_step(text: str) -> Step:
+    """The step that `text` is as JSON, as upstream stores its predictions."""
+    try:
+        step = json.loads(text[:_MAX_CHARS])
+        if isinstance(step, dict) and (not is_call(step) or name_of(step)):
+            return step
+    except (ValueError, KeyError, TypeError, IndexError, RecursionError):
+        pass
+    return call("NoAction", {"text": ""}, "API_ERROR")
 
 
 def parse_step(text: str, tools: Sequence[Mapping[str, Any]], files: Sequence[str]) -> Step:
