@@ -68,6 +68,7 @@ class Trex:
             lab.brief,
             survey(lab.brief),
             min(options.variants, most),
+            max_work=options.max_work,
             use_surrogate=options.surrogate,
         )
         first = researcher.baseline(min(options.root_variants, most))

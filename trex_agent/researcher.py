@@ -184,8 +184,9 @@ class Researcher:
         if not self.use_surrogate:
             return [sum(promise.get(name, 0.0) for name in item.names) for item in candidates]
         rows = [features(item.recipe, item.scheme) for item in candidates]
-        model = Surrogate(observations(tree), rows, promise, max(noise(tree), 0.01))
         sign = 1.0 if tree.direction == "max" else -1.0
+        prior = {name: sign * worth for name, worth in promise.items()}
+        model = Surrogate(observations(tree), rows, prior, max(noise(tree), 0.01))
         return [float(sign * value) for value in model.score(rows, model.draw(rng))]
 
     def _plan(
