@@ -27,7 +27,7 @@ def prompt_for(line: dict[str, str]) -> str:
 
 def _read(source: RowReader, name: str, split: str) -> tuple[list[dict[str, Any]], bool]:
     """The rows of `<name>.csv`, or of its sample; and whether it was the sample."""
-    sampled = not source.has(f"{name}.csv")
+    sampled = not source.has(f"{name}.csv") and source.has(f"{name}.sample.csv")
     path = source.path(f"{name}.sample.csv" if sampled else f"{name}.csv")
     with path.open(encoding="utf-8", newline="") as lines:
         rows = [

@@ -58,8 +58,9 @@ def _row(reaction: Mapping[str, Any], weights: Sequence[float]) -> dict[str, Any
 
 def _silver(source: RowReader) -> tuple[list[dict[str, Any]], bool]:
     """The Silver reactions, and whether they are upstream's whole file."""
-    whole = source.has("oMe_Silver.jsonl")
-    names = ("oMe_Silver.jsonl",) if whole else tuple(filter(source.has, _PARTIAL))
+    partial = tuple(filter(source.has, _PARTIAL))
+    whole = source.has("oMe_Silver.jsonl") or not partial
+    names = ("oMe_Silver.jsonl",) if whole else partial
     found: dict[str, dict[str, Any]] = {}
     for name in names:
         for line in source.path(name).read_text(encoding="utf-8").split("\n"):

@@ -85,8 +85,9 @@ def _training_row(index: int, line: dict[str, str]) -> dict[str, Any]:
 
 
 def _training(source: RowReader) -> tuple[list[dict[str, Any]], str]:
-    scale = "large" if source.has("OpenMolIns/large/train.csv") else "small"
-    lines = _lines(source.path(f"OpenMolIns/{scale}/train.csv"))
+    large, small = (f"OpenMolIns/{scale}/train.csv" for scale in ("large", "small"))
+    scale = "small" if source.has(small) and not source.has(large) else "large"
+    lines = _lines(source.path(small if scale == "small" else large))
     return [_training_row(index, line) for index, line in enumerate(lines)], scale
 
 
