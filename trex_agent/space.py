@@ -140,7 +140,7 @@ def _drops(recipe: DataRecipe) -> list[Move]:
 def _scheme(scheme: Variant) -> list[Move]:
     options: dict[str, Sequence[float | int | str]] = {
         "lr": tuple(float(f"{scheme.lr * f:.3g}") for f in (0.3, 0.55, 1.8, 3.0)),
-        "epochs": (1.0, 2.0, 3.0, 4.0, 6.0),
+        "epochs": (1.0, 2.0, 3.0, 4.0, 6.0, 8.0),
         "batch_size": (16, 32, 64, 128),
         "schedule": ("cosine", "linear", "constant"),
         "warmup": (0.0, 0.05, 0.1),
@@ -190,8 +190,8 @@ def apply_moves(
 
 
 def _replaces(new: Operation, old: Operation) -> bool:
-    """An operation takes the place of its like; filters stand side by side."""
-    return new.op == old.op and new.op != "select_by_filter"
+    """An operation takes the place of its like; filters that differ stand side by side."""
+    return new.op == old.op and (new.op != "select_by_filter" or digest(new) == digest(old))
 
 
 def _rank(operation: Operation) -> tuple[int, str]:

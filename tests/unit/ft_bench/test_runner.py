@@ -325,8 +325,8 @@ def test_a_grader_that_hangs_is_killed(bench: Bench, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ft_bench.testing.bench._grade_here", apart)
         patch.setattr(sys, "executable", str(hanging))
+        instant = FakeCluster(seconds=lambda _: 0.0)
         with pytest.raises(JobFailed, match="grader ran past"):
-            instant = FakeCluster(seconds=lambda _: 0.0)
             bench.run(scripted(lambda lab: None), instant, job_seconds=0.05)
 
 
