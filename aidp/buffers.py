@@ -28,6 +28,11 @@ class TextBuffer:
     data: npt.NDArray[np.uint8]
     offsets: npt.NDArray[np.int64]
 
+    def __post_init__(self) -> None:
+        """Make both read-only: nobody writes to them, and kernels are compiled once, not twice."""
+        self.data.flags.writeable = False
+        self.offsets.flags.writeable = False
+
     def __len__(self) -> int:
         """How many texts there are."""
         return len(self.offsets) - 1

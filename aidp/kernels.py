@@ -7,11 +7,14 @@ hashes are 64-bit and fixed, so that outputs are the same on every machine.
 from __future__ import annotations
 
 from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import numpy.typing as npt
+from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Bytes = npt.NDArray[np.uint8]
@@ -24,9 +27,27 @@ PRIME = np.uint64(0x100000001B3)
 BASE = np.uint64(0x9E3779B97F4A7C15)
 
 
+def _sources() -> str:
+    """A digest of the sources of all kernels: numba's own cache misses changes in callees."""
+    sources = sorted(Path(__file__).parent.glob("*kernel*.py"))
+    return blake2b(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+SOURCES = _sources()
+
+
+class KernelCache(FunctionCache):  # type: ignore[misc]
+    """Machine code on disk that is used only while no kernel's source has changed."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
+        return (*super()._index_key(sig, codegen), SOURCES)
+
+
 def compiled(function: Function) -> Function:
     """`function` compiled by numba on first use, kept on disk, free of the interpreter lock."""
-    return cast(Function, numba.njit(cache=True, nogil=True)(function))
+    made = numba.njit(nogil=True)(function)
+    made._cache = KernelCache(function)
+    return cast(Function, made)
 
 
 @compiled
