@@ -15,7 +15,13 @@ _NGRAM = 13
 
 
 def normalised(text: str) -> str:
-    """Lower case, words only, one blank between: what an exact overlap compares."""
+    """Lower case, words only, one blank between: what an exact overlap compares.
+
+    A text of one word is a code, such as a SMILES, in which case and signs matter: it stays.
+    """
+    stripped = text.strip()
+    if stripped and not any(sign.isspace() for sign in stripped):
+        return stripped
     return " ".join(_WORDS.findall(text.lower()))
 
 

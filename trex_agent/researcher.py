@@ -16,6 +16,7 @@ from ft_bench.digest import derive_seed, digest
 from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Strategy, Variant
 from ft_bench.protocols import Brief
 from ft_bench.tree import Node, Tree
+from trex_agent.hints import hints
 from trex_agent.search.reward import noise
 from trex_agent.space import (
     Move,
@@ -115,7 +116,7 @@ class Researcher:
         if not possible:
             return None
         strategy = choose(tree, odds(self.survey, node, tree.direction), possible, rng)
-        chosen = self._best(tree, options[strategy], rng)
+        chosen = self._best(tree, node, options[strategy], rng)
         return self._plan(strategy, chosen, node)
 
     def _affordable(self, item: Candidate) -> bool:
@@ -165,28 +166,27 @@ class Researcher:
         return found
 
     def _best(
-        self, tree: Tree, candidates: Sequence[Candidate], rng: np.random.Generator
+        self, tree: Tree, node: Node, candidates: Sequence[Candidate], rng: np.random.Generator
     ) -> list[Candidate]:
         """The candidates to train: the first is a single move, all differ."""
-        scores = self._scores(tree, candidates, rng)
+        scores = self._scores(tree, node, candidates, rng)
         order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
         singles = [i for i in order if len(candidates[i].names) == 1]
         chosen = [*singles[:1], *(i for i in order if i not in singles[:1])]
         return [candidates[i] for i in chosen[: self.variants]]
 
     def _scores(
-        self, tree: Tree, candidates: Sequence[Candidate], rng: np.random.Generator
+        self, tree: Tree, node: Node, candidates: Sequence[Candidate], rng: np.random.Generator
     ) -> list[float]:
-        promise = {
-            move.name: move.promise
-            for move in moves(self.survey, DataRecipe(), Variant(), self.brief)
-        }
-        if not self.use_surrogate:
-            return [sum(promise.get(name, 0.0) for name in item.names) for item in candidates]
+        """What is expected of each candidate: one draw of the surrogate, or the prior alone."""
+        open_moves = moves(self.survey, DataRecipe(), Variant(), self.brief)
+        prior = {move.name: move.promise for move in open_moves} | hints(node)
         rows = [features(item.recipe, item.scheme) for item in candidates]
+        if not self.use_surrogate:
+            return [sum(prior.get(name, 0.0) * row[name] for name in row) for row in rows]
         sign = 1.0 if tree.direction == "max" else -1.0
-        prior = {name: sign * worth for name, worth in promise.items()}
-        model = Surrogate(observations(tree), rows, prior, max(noise(tree), 0.01))
+        signed = {name: sign * worth for name, worth in prior.items()}
+        model = Surrogate(observations(tree), rows, signed, max(noise(tree), 0.01))
         return [float(sign * value) for value in model.score(rows, model.draw(rng))]
 
     def _plan(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ft_bench.plan import Operation, Strategy
 from ft_bench.tree import Node, Tree
+from trex_agent.hints import SCHEME_FINDINGS
 from trex_agent.survey import Issue, Survey
 
 __all__ = ["CHOICES", "choose", "odds", "tally"]
@@ -41,8 +42,9 @@ def tally(tree: Tree) -> dict[Strategy, tuple[int, int]]:
 def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy, float]:
     """How diagnosis and survey turn the odds of each strategy, by named rules.
 
-    Faulty rows that no operation of the parent's recipe has mended favour the data pipeline; a
-    flat or diverging loss, or truncated texts, favour the scheme; skewed classes favour synthesis.
+    Faulty rows that no operation of the parent's recipe has mended favour the data pipeline;
+    a flat or diverging loss, few rows seen or truncated texts favour the scheme; skewed classes
+    favour synthesis.
     """
     best = parent.best(direction)
     steps = best.recipe.steps if best else ()
@@ -55,9 +57,7 @@ def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy,
     return {
         "refine_data_pipeline": 1.0 + 12.0 * min(0.5, open_share),
         "construct_synthetic_data": 2.0 if "skewed predictions" in found else 1.0,
-        "adjust_training_scheme": 3.0
-        if found & {"loss is flat", "training diverged", "texts truncated"}
-        else 1.0,
+        "adjust_training_scheme": 3.0 if found & SCHEME_FINDINGS else 1.0,
     }
 
 

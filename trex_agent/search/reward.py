@@ -60,15 +60,17 @@ def _seed_variance(tree: Tree) -> float:
 def rewards(tree: Tree) -> dict[int, float]:
     """The reward of every node that succeeded; a failed one earns 0.
 
-    r(v) = clip((m(v) - lo) / max(hi - lo, 8 sigma), 0, 1) with lo the worst of base and successes
-    and hi the best success; a metric that is to be small is turned round.
+    r(v) = clip((m(v) - lo) / max(hi - lo, 8 sigma), 0, 1); hi is the best success, lo the worst,
+    or the base where that is better. A metric that is to be small is turned round. A base that
+    answers nothing lies so far below that, as lo, it would make all nodes look alike.
     """
     sign = 1.0 if tree.direction == "max" else -1.0
     values = {node.id: sign * value for node in tree if (value := tree.value(node.id)) is not None}
     if not values:
         return {node.id: 0.0 for node in tree if node.status == "failed"}
-    floor = [sign * tree.base.value] if tree.base else []
-    lo, hi = min([*values.values(), *floor]), max(values.values())
+    lo, hi = min(values.values()), max(values.values())
+    if tree.base is not None:
+        lo = min(hi, max(lo, sign * tree.base.value))
     scale = Scale(lo, lo + max(hi - lo, _SIGMAS * noise(tree)))
     found = {node: scale.reward(value) for node, value in values.items()}
     return found | {node.id: 0.0 for node in tree if node.status == "failed"}

@@ -10,10 +10,17 @@ LONG = "one two three four five six seven eight nine ten eleven twelve thirteen 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("A  Film,\n really?", "a film really"), ("", ""), ("...", ""), ("ÄÖ_1", "äö_1")],
+    [("A  Film,\n really?", "a film really"), ("", ""), ("... !", ""), ("ÄÖ_1 B", "äö_1 b")],
 )
 def test_normalised_is_words_in_lower_case(text: str, expected: str) -> None:
     assert normalised(text) == expected
+
+
+def test_one_word_is_a_code_and_stays() -> None:
+    """Benzene is not cyclohexane, though their letters are the same."""
+    assert normalised(" c1ccccc1 ") == "c1ccccc1" != normalised("C1CCCCC1")
+    found = overlap("validation", ["c1ccccc1"], ["C1CCCCC1", "c1ccccc1"])
+    assert found == Overlap(split="validation", exact=1, rows=2)
 
 
 def test_exact_overlap_looks_past_case_and_punctuation() -> None:

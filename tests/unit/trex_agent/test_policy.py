@@ -19,14 +19,15 @@ FAMILY = [(None, [0.6]), (0, [0.8]), (0, [0.7]), (1, [None])]
 
 
 def _scaled(tree: Tree) -> dict[int, float]:
-    """The rewards by hand: lo is the base 0.5, and the span is at least eight sigma."""
+    """The rewards by hand: lo is the worst success, and the span is at least eight sigma."""
     best = tree.best()
     assert best is not None
     assert best[1].score is not None
     p = best[1].score.value
-    span = max(p - 0.5, 8 * sqrt(p * (1 - p) / 100))
     values = {node.id: tree.value(node.id) for node in tree}
-    return {n: 0.0 if v is None else min(1.0, (v - 0.5) / span) for n, v in values.items()}
+    lo = min(v for v in values.values() if v is not None)
+    span = max(p - lo, 8 * sqrt(p * (1 - p) / 100))
+    return {n: 0.0 if v is None else min(1.0, (v - lo) / span) for n, v in values.items()}
 
 
 def test_uct_by_hand() -> None:
@@ -142,14 +143,24 @@ def test_large_differences_do() -> None:
     assert found[1] == 1.0
 
 
-def test_the_base_is_the_floor_where_it_is_the_worst() -> None:
-    assert rewards(grown([(None, [0.6])], base=0.1))[0] > 0.5
+def test_a_base_far_below_does_not_make_all_nodes_alike() -> None:
+    far = rewards(grown([(None, [0.6]), (0, [0.7])], base=0.0))
+    near = rewards(grown([(None, [0.6]), (0, [0.7])], base=0.6))
+    assert far == near
+    assert far[0] == 0.0
+
+
+def test_what_is_worse_than_the_base_earns_nothing() -> None:
+    found = rewards(grown([(None, [0.6]), (0, [0.7]), (0, [0.99])], base=0.8))
+    assert found[0] == found[1] == 0.0
+    assert found[2] > 0
     assert rewards(grown([(None, [0.6]), (0, [0.7])], base=0.9))[0] == 0.0
 
 
 def test_a_loss_is_turned_round() -> None:
-    down = rewards(grown([(None, [0.6]), (0, [0.2])], base=0.9, direction="min"))
-    assert down[1] > down[0] > 0
+    nodes = [(None, [0.6]), (0, [0.2]), (0, [0.4])]
+    down = rewards(grown(nodes, base=0.9, direction="min"))
+    assert down[1] > down[2] > down[0] == 0
 
 
 def test_a_tree_of_failures_has_no_reward() -> None:

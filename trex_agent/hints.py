@@ -1,0 +1,34 @@
+"""Hints: what a diagnosis expects of the scheme's features, by named rules.
+
+| finding at the parent | expectation |
+|---|---|
+| few rows seen | more epochs help |
+| loss is flat | a higher learning rate helps |
+| training diverged | a lower learning rate helps |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ft_bench.tree import Node
+
+__all__ = ["SCHEME_FINDINGS", "hints"]
+
+_RULES: Mapping[str, tuple[str, float]] = {
+    "few rows seen": ("log2 epochs", 0.05),
+    "loss is flat": ("log10 lr", 0.1),
+    "training diverged": ("log10 lr", -0.1),
+}
+SCHEME_FINDINGS = frozenset(_RULES) | {"texts truncated"}
+"""Findings that the scheme, not the data, can mend."""
+
+
+def hints(node: Node) -> dict[str, float]:
+    """Expected effect of one unit of a feature, in units of reward, from the node's findings."""
+    found: dict[str, float] = {}
+    for finding in node.diagnosis.findings if node.diagnosis else ():
+        if finding.name in _RULES:
+            feature, effect = _RULES[finding.name]
+            found[feature] = found.get(feature, 0.0) + effect
+    return found
