@@ -32,7 +32,7 @@ SCORERS_OF_TASKS = ("ft_bench.tasks.",)
 FLOORS: tuple[set[str], ...] = (
     {"cli"},
     {"testing"},
-    {"report", "export", "preview", "validate", "predictions"},
+    {"report", "export", "preview", "validate"},
     {"suite"},
     {"runner"},
     {"finish"},
