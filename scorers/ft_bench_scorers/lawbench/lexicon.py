@@ -14,6 +14,8 @@ import string
 import zlib
 from functools import cache, lru_cache
 
+from ft_bench_scorers.lawbench.packages import package
+
 __all__ = ["PUNCTUATION", "Lexicon"]
 
 PUNCTUATION = string.punctuation + (
@@ -38,8 +40,7 @@ def _classes(packed: str) -> dict[str, str]:
 
 @cache
 def _readings(character: str) -> frozenset[str]:
-    import pypinyin
-
+    pypinyin = package("pypinyin")
     found = pypinyin.pinyin(character, style=pypinyin.Style.NORMAL, heteronym=True)
     return frozenset(found[0])
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from functools import cache
-from typing import Any
 
 from ft_bench_scorers.lawbench.outcome import Outcome, set_f1
+from ft_bench_scorers.lawbench.packages import package
 
 __all__ = ["amount", "article_numbers", "articles", "months_of", "prison_term"]
 
@@ -28,15 +27,6 @@ _LONG_RUN = re.compile(
 _MAX_DIGITS = 300
 
 
-@cache
-def _cn2an() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import cn2an
-
-    return cn2an
-
-
 def _digits(text: str) -> str:
     """`text` with Chinese numerals as digits.
 
@@ -47,7 +37,7 @@ def _digits(text: str) -> str:
     text = _LONG_RUN.sub(r"\1\2", text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return str(_cn2an().transform(text, "cn2an"))
+        return str(package("cn2an").transform(text, "cn2an"))
 
 
 def _number(text: str) -> int:

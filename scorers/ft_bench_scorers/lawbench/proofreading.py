@@ -8,16 +8,17 @@ space, is scored as if it were the one word "无", which is what upstream's time
 
 from __future__ import annotations
 
-import importlib
 import logging
 from collections import Counter
 from functools import cache
 from typing import Any
 
+from ft_bench.errors import PrerequisiteError
 from ft_bench.protocols import Row
 from ft_bench_scorers.lawbench.edits import Edit, TooManyWays, edits_of
 from ft_bench_scorers.lawbench.lexicon import Lexicon
 from ft_bench_scorers.lawbench.outcome import Outcome
+from ft_bench_scorers.lawbench.packages import package
 
 __all__ = ["f_half", "proofread"]
 
@@ -28,8 +29,8 @@ _log = logging.getLogger(__name__)
 @cache
 def _converter() -> Any:
     try:
-        opencc = importlib.import_module("opencc")
-    except ImportError:
+        opencc = package("opencc")
+    except PrerequisiteError:
         _log.warning(
             "opencc is not installed: traditional characters in LawBench 2-1 count as errors; "
             "pip install opencc"

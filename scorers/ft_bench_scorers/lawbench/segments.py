@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-import warnings
 from functools import cache
 from typing import Any
 
 from ft_bench_scorers.lawbench.outcome import f_measure
+from ft_bench_scorers.lawbench.packages import package
 from ft_bench_scorers.rouge import lcs_length
 
 __all__ = ["rouge_l", "words"]
@@ -24,10 +24,7 @@ _BREAKS = (
 
 @cache
 def _jieba() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import jieba
-
+    jieba = package("jieba")
     jieba.setLogLevel(logging.WARNING)
     jieba.initialize()
     return jieba

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from ft_bench.errors import PrerequisiteError
 from ft_bench.tasks.lawbench.lexicon import pack, pack_classes, parse_cilin, parse_confusions
 from ft_bench_scorers.lawbench import SCORER
 from ft_bench_scorers.lawbench.edits import Edit, TooManyWays, edits_of
 from ft_bench_scorers.lawbench.lexicon import Lexicon
 from ft_bench_scorers.lawbench.numerals import article_numbers, months_of
 from ft_bench_scorers.lawbench.outcome import char_f1
+from ft_bench_scorers.lawbench.packages import package
 from ft_bench_scorers.lawbench.segments import rouge_l
 from ft_bench_scorers.lawbench.spans import named_entities
 from ft_bench_scorers.lawbench.subtasks import SUBTASKS, score_subtask
@@ -157,3 +159,8 @@ def test_components_have_scores_and_abstentions() -> None:
     assert parts["1-2/abstention_rate"] == 1.0
     assert parts["2-7"] == pytest.approx(1.0, abs=1e-6)
     assert "2-7/abstention_rate" not in parts
+
+
+def test_a_package_that_is_absent_is_named_with_its_remedy() -> None:
+    with pytest.raises(PrerequisiteError, match=r"'no_such_package'.*pip install"):
+        package("no_such_package")
