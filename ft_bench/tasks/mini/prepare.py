@@ -14,7 +14,7 @@ __all__ = ["prepare"]
 
 SEED = 11
 ATOMS = (4, 14)
-VALIDATION, TEST, POOL = 400, 1_000, 2_900
+VALIDATION, TEST, POOL = 400, 1_000, 2_400
 COPIED = 40
 
 _Drawn = list[tuple[str, Any, tuple[str, ...]]]
