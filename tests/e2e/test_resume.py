@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ft_bench.budget import Budget, Meter
-from ft_bench.job import TrainJob
+from ft_bench.job import Job, TrainJob
 from ft_bench.record import Card, Event, Trained, Usage
 from ft_bench.store import RunPaths, read_events
 from ft_bench.testing.bench import Bench
@@ -25,14 +25,27 @@ SAME_TOO = ("selected_node", "selected_variant", "selected_recipe", "tree_digest
 OPTIONS = {"trex": {"variants": "2", "confirm_top": "2"}, "grid": {"variants": "2"}}
 
 
+EVERY = 17
+"""Every so many events a picture is taken: all kinds are met, and the suite stays quick."""
+
+
 class Camera:
-    """Copies the run directory as it is on disk at each event, as a kill there would leave it."""
+    """Copies the run directory as it is on disk at an event, as a kill there would leave it."""
 
     def __init__(self, runs: Path, shots: Path) -> None:
         self.runs, self.shots = runs, shots
+        self.trainings = 0
 
     def __call__(self, event: Event) -> None:
-        self.take(f"{event.seq:03d}")
+        if event.seq % EVERY == 1:
+            self.take(f"{event.seq:03d}")
+
+    def in_training(self, job: Job) -> None:
+        """In the middle of every fourth training."""
+        if isinstance(job, TrainJob):
+            self.trainings += 1
+            if self.trainings % 4 == 1:
+                self.take(f"during {self.trainings:02d}")
 
     def take(self, name: str) -> None:
         for run in self.runs.iterdir():
@@ -50,12 +63,8 @@ class Undisturbed:
         self.agent, self.slots = agent, slots
         self.bench = Bench(root)
         self.camera = Camera(self.bench.homes.runs, root / "shots")
-        self.card = self.run(FakeCluster(slots=slots, midway=self._in_training), self.camera)
+        self.card = self.run(FakeCluster(slots=slots, midway=self.camera.in_training), self.camera)
         self.events, _ = read_events(self.bench.paths(self.card).events)
-
-    def _in_training(self, job: Any) -> None:
-        if isinstance(job, TrainJob):
-            self.camera.take(f"during {job.out.rpartition('nodes/')[2].replace('/', '-')}")
 
     def run(self, cluster: FakeCluster, watch: Callable[[Event], None] = lambda _: None) -> Card:
         return self.bench.run(
@@ -112,20 +121,19 @@ def _is_trained(event: Event) -> bool:
     return isinstance(event.body, Trained)
 
 
-def _stride(run: Undisturbed) -> range:
-    """Every k-th event, with k chosen so that all kinds are met and the suite stays quick."""
-    return range(1, len(run.events), 17)
+def _pictures(run: Undisturbed) -> list[int]:
+    return list(range(1, len(run.events) - 1, EVERY))
 
 
 def test_killed_at_an_event_the_same_command_ends_the_same(undisturbed: Undisturbed) -> None:
     assert undisturbed.card.status == "complete"
-    for seq in _stride(undisturbed):
+    for seq in _pictures(undisturbed):
         undisturbed.camera.put_back(f"{seq:03d}")
         _check(undisturbed, f"after event {seq}", undisturbed.events[: seq + 1])
 
 
 def test_killed_while_it_wrote_a_line(undisturbed: Undisturbed) -> None:
-    for seq in list(_stride(undisturbed))[1::4]:
+    for seq in _pictures(undisturbed)[1::4]:
         undisturbed.camera.put_back(f"{seq:03d}")
         line = undisturbed.events[seq + 1].model_dump_json()
         with undisturbed.paths().events.open("a", encoding="utf-8") as stream:
@@ -135,7 +143,7 @@ def test_killed_while_it_wrote_a_line(undisturbed: Undisturbed) -> None:
 
 def test_killed_in_the_middle_of_a_training(undisturbed: Undisturbed) -> None:
     names = sorted(path.name for path in undisturbed.camera.shots.glob("during *"))
-    for name in names[::4]:
+    for name in names:
         undisturbed.camera.put_back(name)
         before, _ = read_events(undisturbed.paths().events)
         _check(undisturbed, name, before)
@@ -171,17 +179,15 @@ class _Bomb:
                 raise Killed
 
 
-def test_two_slots_end_as_one_does(tmp_path: Path) -> None:
-    one = Undisturbed(tmp_path / "one", Trex)
-    two = Undisturbed(tmp_path / "two", Trex, slots=2)
-    assert _shared(one.card) | {"tree_digest": ""} == _shared(two.card) | {"tree_digest": ""}
-    for seq in (len(two.events) // 3, 2 * len(two.events) // 3):
+def test_two_slots_end_as_one_does(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    two = Undisturbed(tmp_path, undisturbed.agent, slots=2)
+    assert _shared(two.card) == _shared(undisturbed.card)
+    for seq in _pictures(two)[2:4]:
         two.camera.put_back(f"{seq:03d}")
         _check(two, f"two slots, after event {seq}", two.events[: seq + 1])
 
 
 def test_a_finished_run_is_answered_from_its_card(undisturbed: Undisturbed) -> None:
-    undisturbed.camera.put_back(f"{len(undisturbed.events) - 1:03d}")
     first = undisturbed.run(FakeCluster())
     cluster = FakeCluster()
     assert undisturbed.run(cluster) == first
