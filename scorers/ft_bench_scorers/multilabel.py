@@ -63,12 +63,8 @@ class MultilabelScorer:
 
     def _item(self, row: Row, text: str, parser: str) -> ItemScore:
         found, valid = self.parse(text, parser)
-        return ItemScore(
-            id=str(row["id"]),
-            value=set_f1(found, self.gold(row)),
-            valid=valid,
-            prediction=[label for label in self.labels if label in found],
-        )
+        ordered = [label for label in self.labels if label in found] if found else []
+        return ItemScore(row["id"], set_f1(found, self.gold(row)), valid, ordered)
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
         """True positives, false positives, false negatives per label: shape (items, 3 labels)."""

@@ -48,8 +48,8 @@ def _contains_choice(text: str) -> str | None:
 
 
 def find_sentiment(text: str, parser: str) -> str | None:
-    """The sentiment that the parser finds in `text`, or None. Short texts are remembered."""
-    return _find_again(text, parser) if len(text) < _SHORT else _find(text, parser)
+    """The sentiment that the parser finds in `text`, or None."""
+    return _find(text, parser)
 
 
 def _find(text: str, parser: str) -> str | None:
@@ -61,11 +61,12 @@ def _find(text: str, parser: str) -> str | None:
 
 
 _find_again = lru_cache(maxsize=4096)(_find)
+"""Short outputs repeat: most are one of the two words."""
 
 
 def score_sentiment(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the sentiment found is the row's `answer`."""
-    found = find_sentiment(text, parser)
+    found = _find_again(text, parser) if len(text) < _SHORT else _find(text, parser)
     return ItemScore(row["id"], float(found == row["answer"]), found is not None, found)
 
 
