@@ -1,8 +1,8 @@
 """Base maker: `python -m ft_bench.tasks.mini.make_base FOLDER` writes the base model of `mini`.
 
-The model reads SMILES and counts atoms; it knows the groups' names as words, and has
-never seen one beside a molecule. About three
-minutes on one core; with one thread the same versions of torch and RDKit give the same bytes.
+The model reads SMILES and counts atoms; it knows the groups' names as words, and has never seen one
+beside a molecule. About three minutes on one core; with one thread the same versions of torch and
+RDKit give the same bytes.
 """
 
 from __future__ import annotations
