@@ -29,7 +29,7 @@ PARENT = (DataRecipe(), Variant())
         {"lr": 0},
         {"lr": 11},
         {"epochs": 0},
-        {"epochs": 101},
+        {"epochs": 1001},
         {"batch_size": 0},
         {"max_length": 7},
         {"warmup": 1.0},

@@ -137,7 +137,6 @@ def test_one_answer_for_everything_is_named() -> None:
     [
         ({"final_loss": 1.9}, "loss is flat"),
         ({"truncated": 0.03}, "texts truncated"),
-        ({"samples": 20}, "few rows seen"),
     ],
 )
 def test_what_the_training_shows_is_named(changes: dict[str, Any], name: str) -> None:

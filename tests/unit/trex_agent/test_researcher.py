@@ -178,16 +178,6 @@ def test_a_parent_without_a_score_gives_no_plan(brief: Make, found: Survey) -> N
     assert researcher.propose(tree.with_body(failed(0)), 0) is None
 
 
-def test_no_training_costs_more_than_it_may(brief: Make, found: Survey) -> None:
-    told = brief(*POOL, seed=2)
-    tree, _ = _grow(told, found, 9)
-    first = tree.node(0).outcomes[0].variant.epochs
-    for node in tree:
-        for outcome in node.outcomes:
-            rows = min(outcome.recipe.max_samples or len(POOL[0]), len(POOL[0]))
-            assert rows * outcome.variant.epochs <= 3.0 * len(POOL[0]) * first + 1
-
-
 def test_without_the_surrogate_what_the_survey_promises_is_tried(
     brief: Make, found: Survey
 ) -> None:

@@ -11,6 +11,7 @@ from trex_agent.space import Move, apply_moves, features, moves, root_variants, 
 from trex_agent.survey import Issue, Survey
 
 Make = Callable[..., Brief]
+ROWS = {"train": 4000, "validation": 100}
 DEDUP = Operation(op="deduplicate_by_text_hash", params={"column": "prompt"})
 CLEAN = Operation(op="decontaminate", params={"column": "prompt", "against": "validation"})
 LONG = Operation(op="filter_by_word_count", params={"column": "prompt", "least": 4})
@@ -33,7 +34,7 @@ FOUND = Survey(
 
 @pytest.fixture
 def told(brief: Make) -> Brief:
-    return brief([], [], rows={"train": 4000, "validation": 100})
+    return brief([], [], rows=ROWS)
 
 
 def adding(operation: Operation) -> Move:
@@ -125,9 +126,9 @@ def test_the_likelier_remedy_promises_more(told: Brief) -> None:
 
 
 def test_small_models_are_trained_whole_and_large_ones_by_adapters(brief: Make) -> None:
-    small = root_variants(brief([], [], base_parameters=110_000), 5)
-    large = root_variants(brief([], [], base_parameters=1_700_000_000), 5)
-    unknown = root_variants(brief([], [], base_parameters=0), 5)
+    small = root_variants(brief([], [], rows=ROWS, base_parameters=110_000), 5)
+    large = root_variants(brief([], [], rows=ROWS, base_parameters=1_700_000_000), 5)
+    unknown = root_variants(brief([], [], rows=ROWS, base_parameters=0), 5)
     assert all(variant.lora is None for variant in small)
     assert all(variant.lora is not None for variant in [*large, *unknown])
     assert min(variant.lr for variant in small) < max(variant.lr for variant in large)
@@ -142,10 +143,10 @@ def test_the_first_look_is_capped(brief: Make) -> None:
 
 
 def test_features_are_numbers_with_one_per_operation() -> None:
-    found = features(DataRecipe(steps=(WEB, BOOK, DEDUP)), Variant(lr=1e-3, epochs=4))
+    found = features(DataRecipe(steps=(WEB, BOOK, DEDUP)), Variant(lr=1e-3, batch_size=64))
     assert found["log10 lr"] == pytest.approx(-3)
     assert found["log10 lr squared"] == pytest.approx(9)
-    assert found["log2 epochs"] == 2
+    assert found["log2 batch"] == 6
     assert found["deduplicate_by_text_hash"] == 1.0
     assert found["select_by_filter(source <> 'web')"] == 1.0
     assert found["select_by_filter(source <> 'book')"] == 1.0
