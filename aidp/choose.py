@@ -57,9 +57,12 @@ def select_by_score(
             column=column,
             row=row,
         )
-    badness = np.where(missing, np.inf, -scores if highest else scores)
+    gaps = int(np.count_nonzero(missing))
+    badness = -scores if highest else scores
+    if gaps:
+        badness = np.where(missing, np.inf, badness)
     wanted = _wanted(badness, k, fraction, threshold, highest)
-    best = _lowest_floats(badness, min(wanted, int(len(scores) - missing.sum())))
+    best = _lowest_floats(badness, min(wanted, len(scores) - gaps))
     if order == "score":
         best = best[np.argsort(badness[best], kind="stable")]
     return sampling(best, len(scores), "score too low" if highest else "score too high")

@@ -61,15 +61,14 @@ class Effect:
 
 
 def gone_rows(rows: npt.ArrayLike, reason: str, *, twins: npt.ArrayLike | None = None) -> Gone:
-    """Rows that leave for one reason; `twins` are the kept rows that stand for them."""
+    """Rows that leave for one reason; `twins` are the kept rows that stand for them.
+
+    The codes, and the twins where there are none, take no memory.
+    """
     positions = np.asarray(rows, np.int64)
-    stand_ins = np.full(len(positions), NO_TWIN, np.int64) if twins is None else twins
-    return Gone(
-        positions,
-        (reason,),
-        np.zeros(len(positions), np.int64),
-        np.asarray(stand_ins, np.int64),
-    )
+    stand_ins = np.broadcast_to(np.int64(NO_TWIN), len(positions)) if twins is None else twins
+    codes = np.broadcast_to(np.int64(0), len(positions))
+    return Gone(positions, (reason,), codes, np.asarray(stand_ins, np.int64))
 
 
 def keeping(

@@ -94,11 +94,18 @@ def _values(table: pa.Table, column: str | list[str]) -> pa.ChunkedArray:
     return pa.chunked_array([joined])
 
 
+def _texts_at(values: pa.ChunkedArray, rows: IntArray) -> TextBuffer:
+    """The texts at ascending `rows`; a filter, because a take first copies the whole column."""
+    mask = np.zeros(len(values), np.bool_)
+    mask[rows] = True
+    return text_buffer(values.filter(mask))
+
+
 def _in_words(values: pa.ChunkedArray) -> bool:
     from aidp.kernels import word_counts
 
     probed = np.linspace(0, len(values) - 1, min(len(values), PROBED_ROWS)).astype(np.int64)
-    buffer = text_buffer(values.take(probed))
+    buffer = _texts_at(values, probed)
     counts = np.empty(len(buffer), np.int64)
     word_counts(buffer.data, buffer.offsets, counts)
     return float((counts < SHORT_TEXT_WORDS).mean()) <= SHORT_ROWS_SHARE
@@ -150,7 +157,7 @@ def _twins(
     rows = np.flatnonzero((buckets >= 0).any(axis=1))
     twins = np.arange(len(values))
     if len(rows):
-        buffer = text_buffer(values.take(rows))
+        buffer = _texts_at(values, rows)
         heads = np.full(count, -1, np.int32)
         found = np.empty(len(rows), np.int64)
         resolve(buffer.data, buffer.offsets, words, n, buckets[rows], heads, threshold, found)
