@@ -263,6 +263,7 @@ def test_bad_options(llm, words):
     assert caught.value.operator == "score_dataset_with_llm"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_through_litellm(monkeypatch):
     monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
