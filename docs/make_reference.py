@@ -1,4 +1,4 @@
-"""Writes docs/reference/: the command line, the configuration and AIDP's operators, from the code."""
+"""Writes docs/reference/: command line, configuration and AIDP's operators, from the code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ def command_line() -> str:
     for name in COMMANDS:
         command = [sys.executable, "-m", "ft_bench.cli.main", *name.split(), "--help"]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        text = text.replace("python -m ft_bench.cli.main", "ft-bench").replace("main.py", "ft-bench")
+        for shown in ("python -m ft_bench.cli.main", "main.py"):
+            text = text.replace(shown, "ft-bench")
         parts.append(f"## ft-bench {name}\n\n```\n{text.strip()}\n```\n")
     return "\n".join(parts)
 
@@ -42,8 +43,8 @@ def command_line() -> str:
 def configuration() -> str:
     """Every key with its default and its environment variable."""
     config, _ = resolve({}, environment={}, file=None)
-    lines = ["# Configuration", "", "Flag, then `FT_BENCH_*`, then `ft-bench.toml`, then default.", ""]
-    lines += ["| key | default | environment |", "|---|---|---|"]
+    lines = ["# Configuration", "", "Flag, `FT_BENCH_*`, `ft-bench.toml`, default, in that order."]
+    lines += ["", "| key | default | environment |", "|---|---|---|"]
     for key in keys():
         section, _, name = key.rpartition(".")
         value = getattr(getattr(config, section) if section else config, name)

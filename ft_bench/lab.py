@@ -359,6 +359,9 @@ class MeteredLab:
     def _train_job(
         self, node: int, variant: int, replica: int, scheme: Variant, dataset: Built
     ) -> TrainJob:
+        if scheme.samples is not None:
+            epochs = min(1000.0, scheme.samples / dataset.rows)
+            scheme = scheme.model_copy(update={"epochs": epochs, "samples": None})
         return TrainJob(
             init=self.setting.base,
             dataset=str(self.paths.root / dataset.path),

@@ -82,14 +82,17 @@ class Variant(_Frozen):
     """One of a node's parallel configurations: the training scheme.
 
     `lr` is the peak learning rate; `warmup` a fraction of the steps; `max_length` in tokens;
-    `batch_size` in sequences per optimiser step. `replica` tells repetitions under another seed
+    `batch_size` in sequences per optimiser step. `samples`, where given, is how many rows are seen
+    in all and takes the place of `epochs`: so recipes that keep more or fewer rows are compared at
+    equal work. `replica` tells repetitions under another seed
     apart: it is what confirmation changes, and it never makes a new best by itself. `recipe`
     is this variant's own data recipe where it differs from the plan's (paper: "data ratios").
     """
 
     method: Literal["sft"] = "sft"
     lr: float = Field(default=1e-4, gt=0, le=10)
-    epochs: float = Field(default=1.0, gt=0, le=100)
+    epochs: float = Field(default=1.0, gt=0, le=1000)
+    samples: int | None = Field(default=None, gt=0)
     batch_size: int = Field(default=32, ge=1)
     max_length: int = Field(default=512, ge=8)
     lora: Lora | None = None

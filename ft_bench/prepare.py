@@ -139,7 +139,7 @@ class Sources:
         return target
 
     def _check(self, path: Path, expected: str, actual: str) -> None:
-        if actual != expected:
+        if expected and actual != expected:
             raise ChecksumMismatch(
                 path,
                 expected,

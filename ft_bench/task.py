@@ -24,13 +24,19 @@ class _Frozen(BaseModel):
 
 
 class Metric(_Frozen):
-    """The primary metric. `floor` is what a model that cannot be loaded gets."""
+    """The primary metric. `floor` is what a model that cannot be loaded gets.
+
+    `gold` and `empty` are what gold and empty answers score on the test split where that is not
+    ceiling and floor, because upstream's own labels or parser say so.
+    """
 
     name: str
     direction: Literal["max", "min"] = "max"
     kind: Literal["proportion", "mean", "corpus"]
     floor: float = 0.0
     ceiling: float = 1.0
+    gold: float | None = None
+    empty: float | None = None
 
 
 class Reference(_Frozen):
@@ -57,7 +63,7 @@ class SourceFile(_Frozen):
 
     Args:
         name: its path below the task's folder in a data directory, without `.gz`.
-        sha256: of the uncompressed bytes.
+        sha256: of the uncompressed bytes; "" where no checksum is published.
         url: where it is downloaded from at a pinned revision ("" where it cannot be).
         optional: work that needs it is left out, with a note, where it is absent.
     """

@@ -86,9 +86,14 @@ def _scores(data: Prepared, test: Sequence[Row]) -> list[Check]:
     spec = data.spec
     scorer = registry.scorer(spec.scorer)
     found = []
-    wanted = {"gold": (spec.metric.ceiling, "answer"), "empty": (spec.metric.floor, None)}
-    for name, (value, field) in wanted.items():
+    metric = spec.metric
+    gold = metric.ceiling if metric.gold is None else metric.gold
+    empty = metric.floor if metric.empty is None else metric.empty
+    for name, value, field in (("gold", gold, "answer"), ("empty", empty, "")):
         outputs = [str(row[field]) if field else "" for row in test]
+        if name == "gold" and not any(outputs):
+            found.append(Check("gold answers", True, "the task has no gold texts"))
+            continue
         items = scorer.score_items(test, outputs, parser=spec.parser)
         score = score_of(spec, scorer, test, items, "test").value
         holds = abs(score - value) < 1e-9

@@ -27,7 +27,7 @@ class TrexOptions(BaseModel):
 
     `variants` is how many configurations a node tries, `root_variants` how many the baseline;
     `confirm_top` configurations are trained under `confirm_seeds` fresh seeds at the end;
-    no training may cost over `max_work` times the baseline's rows x epochs; `patience` ends the
+    no training may cost over `max_work` times the baseline's rows seen; `patience` ends the
     search after so many nodes without a new best, `failures` after so many failed ones in a row.
     """
 

@@ -11,13 +11,12 @@ from ft_bench.lab import BASE, model_id
 from ft_bench.plan import changes
 from ft_bench.protocols import Lab
 from ft_bench.record import Diagnosis, Finding
-from ft_bench.tree import Node, Outcome, Tree
+from ft_bench.tree import Node, Outcome
 
 __all__ = ["NEW_BEST", "diagnose", "incumbent"]
 
 NEW_BEST = 0.9
 _RIGHT = 1 - 1e-9
-_THIN = 0.6
 Verdict = Literal["baseline", "new best", "tie", "worse", "failed"]
 
 
@@ -47,7 +46,7 @@ def diagnose(lab: Lab, node: int) -> Diagnosis:
     flips = _flips(items, lab.items(before_model))
     standing = incumbent(lab)
     verdict, probability = _verdict(lab, here, model, standing)
-    findings = (*_findings(best, items), *_thin(lab.tree, best), *_failures(here))
+    findings = (*_findings(best, items), *_failures(here))
     made = changes((before.recipe, before.variant), (best.recipe, best.variant)) if before else ()
     return Diagnosis(
         fixed=flips[0],
@@ -113,15 +112,6 @@ def _findings(best: Outcome, items: Sequence[dict[str, Any]]) -> tuple[Finding, 
             )
         )
     return (*found, *_training_findings(best))
-
-
-def _thin(tree: Tree, best: Outcome) -> list[Finding]:
-    """Whether the training saw far fewer rows than the baseline's: cleaning has made it short."""
-    first = tree.node(0).best(tree.direction)
-    if first is None or not 0 < best.work < _THIN * first.work:
-        return []
-    text = f"{best.work:,} rows seen in training against {first.work:,} at the baseline"
-    return [Finding(name="few rows seen", share=best.work / first.work, text=text)]
 
 
 def _training_findings(best: Outcome) -> list[Finding]:

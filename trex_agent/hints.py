@@ -2,7 +2,6 @@
 
 | finding at the parent | expectation |
 |---|---|
-| few rows seen | more epochs help |
 | loss is flat | a higher learning rate helps |
 | training diverged | a lower learning rate helps |
 """
@@ -16,7 +15,6 @@ from ft_bench.tree import Node
 __all__ = ["SCHEME_FINDINGS", "hints"]
 
 _RULES: Mapping[str, tuple[str, float]] = {
-    "few rows seen": ("log2 epochs", 0.05),
     "loss is flat": ("log10 lr", 0.1),
     "training diverged": ("log10 lr", -0.1),
 }

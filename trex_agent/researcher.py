@@ -24,7 +24,6 @@ from trex_agent.space import (
     features,
     moves,
     root_variants,
-    rows_of,
     start_recipe,
 )
 from trex_agent.strategy import CHOICES, choose, odds
@@ -122,8 +121,7 @@ class Researcher:
     def _affordable(self, item: Candidate) -> bool:
         """Whether a training would stay within the work that one may cost."""
         first = root_variants(self.brief, 1)[0]
-        baseline = rows_of(start_recipe(self.brief), self.brief) * first.epochs
-        return rows_of(item.recipe, self.brief) * item.scheme.epochs <= self.max_work * baseline
+        return (item.scheme.samples or 0) <= self.max_work * (first.samples or 1)
 
     def _candidates(
         self,

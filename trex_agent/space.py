@@ -14,7 +14,7 @@ from ft_bench.plan import DataRecipe, Lora, Operation, Strategy, Variant
 from ft_bench.protocols import Brief
 from trex_agent.survey import Survey
 
-__all__ = ["Move", "apply_moves", "features", "moves", "root_variants", "rows_of", "start_recipe"]
+__all__ = ["Move", "apply_moves", "features", "moves", "root_variants", "start_recipe"]
 
 _ORDER = (
     "filter_valid_smiles",
@@ -68,16 +68,19 @@ def start_recipe(brief: Brief) -> DataRecipe:
 def root_variants(brief: Brief, count: int) -> list[Variant]:
     """The small grid of the baseline: learning rates around what fits a model of this size.
 
-    A model of under 20 million parameters is trained whole at rates near 3e-3; a larger one gets
-    a LoRA adapter at rates near 2e-4 (Hu et al. 2021 use 2e-4 for GPT-3).
+    A model of under 20 million parameters is trained whole at rates near 3e-3 and sees the pool
+    twice; a larger one gets a LoRA adapter at rates near 2e-4 (Hu et al. 2021 use 2e-4 for GPT-3)
+    and sees it once. Work is set in rows seen, not epochs: a recipe that drops half of the rows
+    would else also halve the training.
     """
     small = 0 < brief.base_parameters < _SMALL
+    rows = min(brief.rows["train"], start_recipe(brief).max_samples or brief.max_samples)
     centre = 3e-3 if small else 2e-4
     steps = (1.0, 0.3, 3.0, 0.1, 0.03)[:count]
     return [
         Variant(
             lr=centre * step,
-            epochs=2.0 if small else 1.0,
+            samples=max(1, (2 if small else 1) * rows),
             batch_size=32 if small else 16,
             max_length=1024,
             lora=None if small else Lora(),
@@ -140,7 +143,7 @@ def _drops(recipe: DataRecipe) -> list[Move]:
 def _scheme(scheme: Variant) -> list[Move]:
     options: dict[str, Sequence[float | int | str]] = {
         "lr": tuple(float(f"{scheme.lr * f:.3g}") for f in (0.3, 0.55, 1.8, 3.0)),
-        "epochs": (1.0, 2.0, 3.0, 4.0, 6.0, 8.0),
+        "samples": tuple(int((scheme.samples or 1) * f) for f in (0.5, 1.5, 2.0, 3.0)),
         "batch_size": (16, 32, 64, 128),
         "schedule": ("cosine", "linear", "constant"),
         "warmup": (0.0, 0.05, 0.1),
@@ -199,15 +202,6 @@ def _rank(operation: Operation) -> tuple[int, str]:
     return place, canonical_json(operation.params)
 
 
-def rows_of(recipe: DataRecipe, brief: Brief) -> int:
-    """About how many rows a recipe makes: filters are taken to keep all, copies to be made."""
-    copies = sum(
-        int(step.params.get("copies", 1)) for step in recipe.steps if step.op == "augment_smiles"
-    )
-    rows = brief.rows["train"] * (1 + copies)
-    return min(rows, recipe.max_samples or rows)
-
-
 def features(recipe: DataRecipe, scheme: Variant) -> dict[str, float]:
     """A configuration as named numbers: logarithms of the scheme, ones for operations.
 
@@ -217,7 +211,7 @@ def features(recipe: DataRecipe, scheme: Variant) -> dict[str, float]:
     found = {
         "log10 lr": rate,
         "log10 lr squared": rate * rate,
-        "log2 epochs": log2(scheme.epochs),
+        "log2 rows seen": log2(scheme.samples or 1),
         "log2 batch": log2(scheme.batch_size),
         "warmup": scheme.warmup,
         "weight decay": scheme.weight_decay,

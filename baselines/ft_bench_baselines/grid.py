@@ -28,7 +28,7 @@ class GridOptions(BaseModel):
 
 
 class Grid:
-    """Learning rate x epochs x batch size, shuffled by the seed, in nodes below the root."""
+    """Learning rate x rows seen x batch size, shuffled by the seed, in nodes below the root."""
 
     name = "grid"
     Options = GridOptions
@@ -65,8 +65,14 @@ def _points(brief: Brief) -> list[Variant]:
     first = root_variants(brief, 1)[0]
     rates = (first.lr / 10, first.lr / 3, first.lr, first.lr * 1.7, first.lr * 3)
     points = [
-        first.model_copy(update={"lr": float(f"{lr:.3g}"), "epochs": epochs, "batch_size": size})
-        for lr, epochs, size in product(rates, (1.0, 2.0, 3.0), (16, 32, 64))
+        first.model_copy(
+            update={
+                "lr": float(f"{lr:.3g}"),
+                "samples": int((first.samples or 1) * work),
+                "batch_size": size,
+            }
+        )
+        for lr, work, size in product(rates, (0.5, 1.0, 1.5), (16, 32, 64))
     ]
     order = np.random.default_rng(derive_seed(brief.seed, "grid")).permutation(len(points))
     return [points[int(index)] for index in order]

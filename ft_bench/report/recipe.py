@@ -69,7 +69,9 @@ def scheme_words(scheme: Variant) -> str:
         how,
         f"lr {scheme.lr:g} {scheme.schedule}",
         f"warmup {scheme.warmup:g}",
-        f"{scheme.epochs:g} epoch{'' if scheme.epochs == 1 else 's'}",
+        f"{scheme.samples:,} rows seen"
+        if scheme.samples
+        else f"{scheme.epochs:g} epoch{'' if scheme.epochs == 1 else 's'}",
         f"batch {scheme.batch_size}",
         f"length {scheme.max_length}",
     ]
