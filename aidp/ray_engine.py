@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from aidp.tables import apply_effect, dataset_of, table_of
 if TYPE_CHECKING:
     pass
 
-ROW, REASON = "__aidp_row", "__aidp_reason"
+ROW, REASON, ERROR = "__aidp_row", "__aidp_reason", "__aidp_error"
 LEAST_BLOCK_ROWS = 1_000
 
 
@@ -43,11 +44,10 @@ def effect_on_ray(operator: Operator, table: pa.Table, params: Mapping[str, Any]
         batch_format="pyarrow",
         batch_size=None,
     )
-    try:
-        made = [ray.get(block) for block in work.to_arrow_refs()]
-    except ray.exceptions.RayTaskError as error:
-        raise _cause(error, operator.name) from error
-    return _joined(pa.concat_tables([b for b in made if b.num_rows], promote_options="permissive"))
+    blocks = [block for ref in work.to_arrow_refs() if (block := ray.get(ref)).num_rows]
+    made = pa.concat_tables(blocks, promote_options="permissive")
+    _raise_first(made)
+    return _joined(made)
 
 
 def _work_on_block(block: pa.Table, name: str, params: Any) -> pa.Table:
@@ -63,7 +63,7 @@ def _work_on_block(block: pa.Table, name: str, params: Any) -> pa.Table:
     try:
         effect = find_operator(name).effect(block, restored)
     except AidpError as error:
-        raise _placed(error, numbers) from None
+        return _as_row(error, numbers)
     kept = apply_effect(block, effect)
     kept = kept.append_column(REASON, pa.nulls(kept.num_rows, pa.string()))
     if effect.gone is None:
@@ -75,10 +75,23 @@ def _work_on_block(block: pa.Table, name: str, params: Any) -> pa.Table:
     return pa.concat_tables([kept, left], promote_options="permissive")
 
 
-def _placed(error: AidpError, numbers: pa.Array) -> AidpError:
-    """The error with the row's position in the whole input instead of the block."""
+def _as_row(error: AidpError, numbers: pa.Array) -> pa.Table:
+    """The error as data, its row counted in the whole input: exceptions come back changed."""
     row = None if error.row is None else int(numbers[error.row].as_py())
-    return AidpError(error.message, operator=error.operator, column=error.column, row=row)
+    told = {"operator": error.operator, "column": error.column, "row": row}
+    return pa.table({ROW: numbers[:1], ERROR: [json.dumps([error.message, told])]})
+
+
+def _raise_first(made: pa.Table) -> None:
+    """Raise the error of the earliest block that had one.
+
+    Raises:
+        AidpError: A block had one.
+    """
+    if ERROR in made.column_names:
+        failed = made.filter(made.column(ERROR).is_valid()).sort_by(ROW)
+        message, told = json.loads(failed.column(ERROR)[0].as_py())
+        raise AidpError(message, **told)
 
 
 def _joined(made: pa.Table) -> Effect:
@@ -125,8 +138,3 @@ def _ray() -> Any:
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     return ray
-
-
-def _cause(error: Any, name: str) -> Exception:
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, AidpError) else AidpError(str(error), operator=name)
