@@ -19,8 +19,8 @@ $(READY):
 	touch $@
 
 demo: setup
-	$(BIN)/ft-bench eval mini --agent trex --budget.iterations 6 -A variants=3 --runs-dir $(DEMO) --format human
-	$(BIN)/ft-bench eval mini --agent grid --budget.iterations 6 --runs-dir $(DEMO) --format human
+	$(BIN)/ft-bench eval mini --agent untouched --runs-dir $(DEMO) --format quiet
+	$(BIN)/ft-bench eval mini --agent trex --budget.iterations 6 -A variants=3 -A max_work=1.5 --runs-dir $(DEMO) --format human
 	$(BIN)/ft-bench tree mini--trex --runs-dir $(DEMO) --format human
 	$(BIN)/ft-bench leaderboard $(DEMO) --format human
 
