@@ -211,8 +211,9 @@ class MeteredLab:
         with self.ledger.lock:
             if (known := self.ledger.show(key)) is not None:
                 return _answer(known, Trained)
-            _, scheme = self._configuration(node, variant)
-            job = self._train_job(node, variant, replica, scheme, self._dataset(node, dataset))
+            recipe, scheme = self._configuration(node, variant)
+            built = self._dataset(node, dataset, recipe)
+            job = self._train_job(node, variant, replica, scheme, built)
         outcome = self._run(job, f"Training {model}")
         with self.ledger.lock:
             if outcome.failure is not None or outcome.training is None:
@@ -410,11 +411,13 @@ class MeteredLab:
             raise UsageError(f"there is no node {node!r}; expected 0 to {len(self.tree) - 1}")
         return self.tree.node(node)
 
-    def _dataset(self, node: int, dataset: str) -> Built:
+    def _dataset(self, node: int, dataset: str, recipe: DataRecipe) -> Built:
         for built in self._node(node).datasets:
-            if built.dataset == dataset:
+            if built.dataset == dataset and digest(built.recipe) == digest(recipe):
                 return built
-        raise UsageError(f"node {node} has no dataset {dataset[:12]!r}; call build first")
+        raise UsageError(
+            f"node {node} has no dataset {dataset[:12]!r} by this recipe; build it first"
+        )
 
     def _trained(self, model: str) -> Trained:
         body = self.ledger.seen(f"trained {model}")
