@@ -34,7 +34,6 @@ check: setup
 	$(BIN)/lint-imports
 
 bench: setup
-	$(BIN)/python benchmarks/stats.py
 	$(BIN)/python benchmarks/scorers.py
 	$(BIN)/python benchmarks/aidp.py
 
