@@ -230,4 +230,4 @@ def _overlap(tree: Tree, lab: MeteredLab, selected: Selected) -> tuple[Overlap, 
     if trained is None:
         return ()
     built = tree.node(trained.node).datasets
-    return tuple(o for item in built if item.dataset == trained.dataset for o in item.overlap)
+    return next((item.overlap for item in built if item.dataset == trained.dataset), ())

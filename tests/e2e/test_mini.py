@@ -119,7 +119,7 @@ def test_the_same_command_on_a_finished_run_answers_at_once(
 def test_a_run_can_be_looked_at(home: Path, undisturbed: dict[str, Any]) -> None:
     run = str(next((home / "a").glob("*/run.json")).parent)
     for args, words in (
-        (("tree", run), "establish"),
+        (("tree", run), "baseline"),
         (("tree", run, "--node", "1"), "node 1"),
         (("runs", "show", run), "mini"),
         (("leaderboard", str(home / "a")), "trex"),

@@ -43,7 +43,8 @@ def _simplified(text: str) -> str:
     text = "".join(text.split())
     if text.isascii() or _converter() is None:
         return text
-    return str(_converter().convert(text))
+    whole = text.encode("utf-8", "replace").decode("utf-8")  # a lone surrogate is no character
+    return str(_converter().convert(whole))
 
 
 def _target(text: str, reference: str) -> str:
