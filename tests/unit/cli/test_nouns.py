@@ -16,9 +16,7 @@ def test_help_is_short(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("command", [("tasks", "list"), ("plugins", "list"), ("runs", "list")])
-def test_lists_are_json_in_a_pipe_and_text_for_a_person(
-    cli: Cli, command: tuple[str, str]
-) -> None:
+def test_lists_are_json_in_a_pipe_and_text_for_a_person(cli: Cli, command: tuple[str, str]) -> None:
     assert isinstance(cli(*command).json(), list)
     text = cli(*command, "--format", "human").out
     with pytest.raises(json.JSONDecodeError):
