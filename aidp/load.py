@@ -105,7 +105,8 @@ def _read(path: Path, kind: str) -> pa.Table:
     if kind in ("csv", "tsv"):
         return _read_delimited(content, "," if kind == "csv" else "\t")
     if kind == "txt":
-        lines = content.decode("utf-8").splitlines()
+        text = content.decode("utf-8").removesuffix("\n")
+        lines = [line.removesuffix("\r") for line in text.split("\n")] if text else []
         return pa.table({"text": pa.array(lines, pa.string())})
     return _read_json(content, lines=kind == "jsonl")
 

@@ -62,7 +62,7 @@ class Journal:
             text = text[: text.rfind("\n") + 1]
             path.write_text(text, encoding="utf-8")
             log.warning("the last line of %s was cut off and is dropped", path.name)
-        for line in text.splitlines():
+        for line in filter(None, text.split("\n")):
             entry = json.loads(line)
             self._replies[entry["key"]] = Reply(
                 entry["content"],

@@ -7,7 +7,6 @@ are written and read by `ft_bench.job` (begin, read_job, read_outcome, finished)
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 import time
@@ -20,6 +19,7 @@ from ft_bench.errors import FailureKind, FtBenchError, JobFailed, UnknownName
 from ft_bench.files import write_json
 from ft_bench.job import OUTCOME_FILE, EvaluateJob, Job, JobOutcome, TrainJob, read_job
 from ft_bench.outcome import write_samples
+from ft_bench.prepare import read_rows
 from ft_bench.protocols import Generator, Scorer, Trainer
 
 __all__ = ["main", "run_job"]
@@ -61,8 +61,7 @@ def _evaluate(job: EvaluateJob, spent: dict[str, float]) -> JobOutcome:
     generator: Generator = _plugin("ft_bench.backends", f"generate.{job.generator}")
     scorer: Scorer = _plugin("ft_bench.scorers", job.scorer)
     spent["import"] = time.monotonic() - start
-    text = Path(job.rows).read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in text.splitlines() if line]
+    rows = read_rows(Path(job.rows))
     outputs, profile = generator(job.model, [row["prompt"] for row in rows], job)
     spent["generate"] = time.monotonic() - start - spent["import"]
     items = scorer.score_items(rows, outputs, parser=job.parser)

@@ -50,8 +50,11 @@ def test_the_outcome_on_disk_is_the_outcome_and_says_that_the_job_is_finished(
 
 
 def test_an_evaluation_writes_one_scored_line_a_row(evaluate_job: EvaluateJob) -> None:
-    rows = [{"id": f"v{i}", "prompt": "old red", "answer": "ether"} for i in range(7)]
-    Path(evaluate_job.rows).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    """Also where a prompt holds signs that other readers take for the end of a line."""
+    prompt = "old\u2028red\x85old\x0cred"
+    rows = [{"id": f"v{i}", "prompt": prompt, "answer": "ether"} for i in range(7)]
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    Path(evaluate_job.rows).write_text("".join(lines), encoding="utf-8")
     outcome = worker.run_job(evaluate_job)
     assert outcome.failure is None, outcome.cause
     assert outcome.profile.startswith("transformers-")
