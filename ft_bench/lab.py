@@ -340,10 +340,11 @@ class MeteredLab:
     def _run(self, job: Job, purpose: str, *, free: bool = False) -> JobOutcome:
         """Run a job within a reservation, or find that it had already finished.
 
-        A job that is lost to the machine, not to itself, is run once more.
+        A job that is lost to the machine, not to itself, is run once more. A failure of the base,
+        which ends the run and is no evidence about any plan, is not taken for an answer either.
         """
         done = finished(job)
-        if done is not None and done.failure != "INFRA":
+        if done is not None and (done.failure is None or not (free or done.failure == "INFRA")):
             return done
         shutil.rmtree(job.out, ignore_errors=True)
         if free:
