@@ -30,6 +30,7 @@ _ORDER = (
 )
 _SMALL = 20_000_000
 _START_ROWS = 10_000
+_FEW_ROWS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,18 +71,20 @@ def root_variants(brief: Brief, count: int) -> list[Variant]:
 
     A model of under 20 million parameters is trained whole at rates near 3e-3 and sees the pool
     twice; a larger one gets a LoRA adapter at rates near 2e-4 (Hu et al. 2021 use 2e-4 for GPT-3)
-    and sees it once. Work is set in rows seen, not epochs: a recipe that drops half of the rows
+    and sees it once. A small pool is seen twice as often and in smaller batches, as a model of this
+    kind needs a few hundred optimiser steps to learn anything. Work is set in rows seen, not epochs: a recipe that drops half of the rows
     would else also halve the training.
     """
     small = 0 < brief.base_parameters < _SMALL
     rows = min(brief.rows["train"], start_recipe(brief).max_samples or brief.max_samples)
+    few = small and brief.rows["train"] < _FEW_ROWS
     centre = 3e-3 if small else 2e-4
     steps = (1.0, 0.3, 3.0, 0.1, 0.03)[:count]
     return [
         Variant(
             lr=centre * step,
-            samples=max(1, (2 if small else 1) * rows),
-            batch_size=32 if small else 16,
+            samples=max(1, (4 if few else 2 if small else 1) * rows),
+            batch_size=32 if small and not few else 16,
             max_length=1024,
             lora=None if small else Lora(),
         )
