@@ -71,9 +71,9 @@ def root_variants(brief: Brief, count: int) -> list[Variant]:
 
     A model of under 20 million parameters is trained whole at rates near 3e-3 and sees the pool
     twice; a larger one gets a LoRA adapter at rates near 2e-4 (Hu et al. 2021 use 2e-4 for GPT-3)
-    and sees it once. A small pool is seen twice as often and in smaller batches, as a model of this
-    kind needs a few hundred optimiser steps to learn anything. Work is set in rows seen, not epochs: a recipe that drops half of the rows
-    would else also halve the training.
+    and sees it once. A small pool is seen twice as often and in smaller batches, as a model of
+    this kind needs a few hundred optimiser steps to learn anything. Work is set in rows seen, not
+    epochs: a recipe that drops half of the rows would else also halve the training.
     """
     small = 0 < brief.base_parameters < _SMALL
     rows = min(brief.rows["train"], start_recipe(brief).max_samples or brief.max_samples)
