@@ -49,7 +49,9 @@ class Camera:
 
     def take(self, name: str) -> None:
         for run in self.runs.iterdir():
-            shutil.copytree(run, self.shots / name / run.name)
+            # Files under temporary names come and go in the other slot while this one looks.
+            passing = shutil.ignore_patterns(".*")
+            shutil.copytree(run, self.shots / name / run.name, ignore=passing)
 
     def put_back(self, name: str) -> None:
         shutil.rmtree(self.runs)
