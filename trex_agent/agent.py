@@ -12,8 +12,7 @@ from ft_bench.errors import BudgetExhausted
 from ft_bench.protocols import Lab
 from ft_bench.tree import Tree
 from trex_agent.confirm import confirm, verdict
-from trex_agent.diagnosis import diagnose
-from trex_agent.executor import run_node
+from trex_agent.executor import carry_out
 from trex_agent.insights import insights
 from trex_agent.researcher import Researcher
 from trex_agent.search.policy import policy
@@ -72,7 +71,7 @@ class Trex:
             use_surrogate=options.surrogate,
         )
         first = researcher.baseline(min(options.root_variants, most))
-        self._node(lab, lab.propose(None, first))
+        carry_out(lab, lab.propose(None, first))
         self._search(lab, researcher)
         confirm(lab, options.confirm_top, options.confirm_seeds)
 
@@ -90,17 +89,7 @@ class Trex:
             plan = researcher.propose(lab.tree, parent) if parent is not None else None
             if parent is None or plan is None:
                 return
-            self._node(lab, lab.propose(parent, plan))
-
-    @staticmethod
-    def _node(lab: Lab, node: int) -> None:
-        """Run one node and close it, also where the budget ends in the middle of it."""
-        try:
-            run_node(lab, node)
-        except BudgetExhausted:
-            lab.conclude(node, diagnose(lab, node))
-            raise
-        lab.conclude(node, diagnose(lab, node))
+            carry_out(lab, lab.propose(parent, plan))
 
 
 def _stuck(tree: Tree, options: TrexOptions) -> bool:

@@ -14,8 +14,9 @@ from ft_bench.digest import digest
 from ft_bench.errors import BudgetExhausted, FtBenchError, JobFailed
 from ft_bench.protocols import Lab
 from ft_bench.record import Evaluated
+from trex_agent.diagnosis import diagnose
 
-__all__ = ["replicate", "run_node"]
+__all__ = ["carry_out", "replicate", "run_node"]
 
 T = TypeVar("T")
 
@@ -47,6 +48,20 @@ def run_node(lab: Lab, node: int) -> None:
         if pilot() is not None:
             break
     _together(works, lab.brief.slots)
+
+
+def carry_out(lab: Lab, node: int) -> None:
+    """Run a node and close it with its diagnosis, also where the budget ends in the middle of it.
+
+    Raises:
+        BudgetExhausted, JobFailed: as `run_node`; a node cut short by the machine stays open.
+    """
+    try:
+        run_node(lab, node)
+    except BudgetExhausted:
+        lab.conclude(node, diagnose(lab, node))
+        raise
+    lab.conclude(node, diagnose(lab, node))
 
 
 def replicate(lab: Lab, wanted: Iterable[tuple[int, int, int]]) -> None:

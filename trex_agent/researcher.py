@@ -138,10 +138,7 @@ class Researcher:
         found += _crossings(tree, node, origin, strategy)
         unique = {item.key: item for item in found}
         unique.pop(digest([origin[0], origin[1]]), None)
-        singles, rest = list(unique.values())[: len(open_moves)], list(unique.values())
-        return [*singles, *(item for item in rest if item not in singles)][
-            : max(_CANDIDATES, len(singles) + _CANDIDATES // 2)
-        ]
+        return list(unique.values())[: max(_CANDIDATES, len(open_moves) + _CANDIDATES // 2)]
 
     def _sets(
         self, origin: Configuration, open_moves: Sequence[Move], rng: np.random.Generator

@@ -8,11 +8,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed
-from ft_bench.errors import BudgetExhausted
 from ft_bench.plan import ExperimentPlan, Provenance, Variant
 from ft_bench.protocols import Brief, Lab
-from trex_agent.diagnosis import diagnose
-from trex_agent.executor import run_node
+from trex_agent.executor import carry_out
 from trex_agent.space import root_variants, start_recipe
 
 __all__ = ["Grid", "GridOptions"]
@@ -49,13 +47,7 @@ class Grid:
                 variants=tuple(points[start : start + size]),
                 provenance=Provenance(kind="grid"),
             )
-            node = lab.propose(parent, plan)
-            try:
-                run_node(lab, node)
-            except BudgetExhausted:
-                lab.conclude(node, diagnose(lab, node))
-                raise
-            lab.conclude(node, diagnose(lab, node))
+            carry_out(lab, lab.propose(parent, plan))
             parent = 0 if lab.tree.node(0).status == "succeeded" else None
             if parent is None:
                 return
