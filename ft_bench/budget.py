@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.errors import BudgetExhausted
-from ft_bench.record import Planned, Reserved, Settled, Usage
+from ft_bench.record import Called, Planned, Reserved, Settled, Usage
 
 __all__ = ["Budget", "Meter"]
 
@@ -62,13 +62,13 @@ class Meter:
         return meter
 
     def apply(self, body: Any) -> None:
-        """Take one event into account; only plans, reservations and settlements count."""
+        """Take one event into account; plans, reservations, settlements, calls."""
         match body:
             case Planned(parent=int()):
                 self.spent = self.spent.plus(Usage(iterations=1))
             case Reserved():
                 self.open[body.reservation] = body.amount
-            case Settled():
+            case Settled() | Called():
                 self.open.pop(body.reservation, None)
                 self.spent = self.spent.plus(body.used)
             case _:

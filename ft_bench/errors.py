@@ -14,6 +14,7 @@ FtBenchError                    exit 1
 │   └── ChainBroken                       the journal was altered
 ├── Interrupted                 exit 130  stopped by a person; resumable
 ├── JobFailed                             a training or an evaluation, with its FailureKind
+│   └── ModelFailed                       a language model that gave no answer
 ├── AgentFailed                           the agent's own code
 └── StoreBusy                             another process holds the run
 ```
@@ -38,6 +39,7 @@ __all__ = [
     "IntegrityError",
     "Interrupted",
     "JobFailed",
+    "ModelFailed",
     "PlanInvalid",
     "PrerequisiteError",
     "StoreBusy",
@@ -172,6 +174,20 @@ class JobFailed(FtBenchError):
     def __init__(self, kind: FailureKind, cause: str) -> None:
         super().__init__(f"{kind}: {cause}")
         self.kind, self.cause = kind, cause
+
+
+class ModelFailed(JobFailed):
+    """A language model gave no answer: the machine's fault, no evidence about any plan.
+
+    Args:
+        cause: one sentence: who was asked, what came back, and what to do about it.
+        charged: whether the vendor may have counted the request.
+        transient: whether the same request may be answered another time.
+    """
+
+    def __init__(self, cause: str, *, charged: bool, transient: bool) -> None:
+        super().__init__("INFRA", cause)
+        self.charged, self.transient = charged, transient
 
 
 class AgentFailed(FtBenchError):

@@ -311,6 +311,12 @@ class MeteredLab:
                 known = self.ledger.record(Agreed(key=key, value=make()))
             return known.value
 
+    def call(
+        self, key: str, reserve: Usage, make: Callable[[], tuple[Any, Usage]], purpose: str = ""
+    ) -> Any:
+        """Outside work done once, metered in tokens and USD, and answered from the journal."""
+        return self.ledger.call(key, reserve, make, purpose)
+
     # --- how it is done --------------------------------------------------------------------
 
     def _failed(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import Any, TypeVar, cast
 
 from ft_bench.budget import Budget, Meter
 from ft_bench.digest import canonical_json, digest
-from ft_bench.errors import BudgetExhausted
+from ft_bench.errors import BudgetExhausted, ModelFailed
 from ft_bench.job import seconds_seen
 from ft_bench.record import (
     Agreed,
     Built,
+    Called,
     Concluded,
     Evaluated,
     Failed,
@@ -75,6 +76,7 @@ class Ledger:
         self._known = {_key(body): body for body in journal.bodies}
         self._shown: set[str] = set()
         self._busy = 0
+        self._turns: dict[str, threading.Lock] = {}
         self._earlier_wall = _wall_of_attempts(journal)
         self._started = time.monotonic()
         self._settle_orphans()
@@ -125,6 +127,51 @@ class Ledger:
                 spent = Usage(device_seconds=min(share, sum(allowance.used)))
                 self.record(Settled(reservation=name, used=spent))
 
+    def call(
+        self, key: str, amount: Usage, make: Callable[[], tuple[Any, Usage]], purpose: str
+    ) -> Any:
+        """Do outside work once, within a reservation of tokens and USD; see `Lab.call`.
+
+        Raises:
+            BudgetExhausted: before the work is begun.
+        """
+        name = f"called {key}"
+        with self.lock:
+            turn = self._turns.setdefault(name, threading.Lock())
+        with turn:
+            known = self.show(name)
+            if known is None:
+                reservation = self._set_aside(name, amount, purpose or key)
+                value, used = self._charged(reservation, amount, make)
+                body = Called(
+                    key=key, purpose=purpose, value=value, used=used, reservation=reservation
+                )
+                known = self.record(body)
+            return known.value
+
+    def _set_aside(self, name: str, amount: Usage, purpose: str) -> str:
+        """Reserve tokens and USD; "" where there is nothing to reserve."""
+        with self.lock:
+            self.check_wall()
+            if amount == Usage():
+                return ""
+            self.meter.check(amount, purpose)
+            reservation = f"{name}#{len(self.journal.events)}"
+            self.record(Reserved(reservation=reservation, amount=amount, purpose=purpose))
+            return reservation
+
+    def _charged(
+        self, reservation: str, amount: Usage, make: Callable[[], tuple[Any, Usage]]
+    ) -> tuple[Any, Usage]:
+        """Do the work; work that raises is charged in full, unless it is known to be free."""
+        try:
+            return make()
+        except BaseException as failure:
+            free = isinstance(failure, ModelFailed) and not failure.charged
+            if reservation:
+                self.record(Settled(reservation=reservation, used=Usage() if free else amount))
+            raise
+
     def _share(self, purpose: str) -> float:
         """Device-seconds to set aside: the job limit, or a fair part of what is left."""
         left = self.meter.remaining("device_seconds")
@@ -168,7 +215,11 @@ class Ledger:
             )
 
     def _settle_orphans(self) -> None:
-        """Charge what a process that died had begun: what its job's folder shows it used."""
+        """Charge what a process that died had begun.
+
+        A job is charged what its folder shows it used; a request to outside, of which nothing
+        shows whether it was answered, is charged in full.
+        """
         times = {
             event.body.reservation: event.time
             for event in self.journal.events
@@ -176,8 +227,10 @@ class Ledger:
         }
         for name, amount in list(self.meter.open.items()):
             folder = self.journal.paths.root / name.rpartition("#")[0]
-            seconds = min(amount.device_seconds, seconds_seen(folder, times[name]))
-            self.record(Settled(reservation=name, used=Usage(device_seconds=seconds), orphan=True))
+            most = amount.device_seconds
+            seconds = min(most, seconds_seen(folder, times[name])) if most else 0.0
+            used = amount.model_copy(update={"device_seconds": seconds})
+            self.record(Settled(reservation=name, used=used, orphan=True))
 
 
 def _key(body: Any) -> str:
@@ -197,6 +250,8 @@ def _key(body: Any) -> str:
             return f"concluded {body.node}"
         case Agreed():
             return f"agreed {body.key}"
+        case Called():
+            return f"called {body.key}"
         case _:
             return f"{body.kind} {canonical_json(body)}"
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ft_bench.job import EvaluateJob, Job, JobOutcome, ModelRef, Training, TrainJob
 
 __all__ = [
+    "LLM",
     "Agent",
     "Brief",
     "Cluster",
@@ -26,10 +27,12 @@ __all__ = [
     "Generator",
     "ItemScore",
     "Lab",
+    "Reply",
     "Row",
     "RowReader",
     "Scorer",
     "TaskData",
+    "ToolCall",
     "Trainer",
 ]
 
@@ -202,6 +205,75 @@ class Lab(Protocol):
 
     def agree(self, key: str, make: Callable[[], Any]) -> Any:
         """A decision as JSON data, made once and the same after every restart."""
+        ...
+
+    def call(
+        self, key: str, reserve: Usage, make: Callable[[], tuple[Any, Usage]], purpose: str = ""
+    ) -> Any:
+        """Outside work done once: a request to a language model, a look into a library.
+
+        `reserve` is the most that it can use, in tokens and USD. `make` does the work and returns
+        its answer as JSON data and what it used; both are journalled in one event, and after a
+        restart the answer comes from the journal. Work that raised, or whose process died, is
+        charged in full, unless it raised a ModelFailed that says nothing was charged.
+
+        Raises:
+            BudgetExhausted: before the work is begun.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that a language model asks for; `arguments` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a language model said.
+
+    `finish` is "stop", "calls", "length" (cut off at the limit of tokens, or the messages were
+    longer than the model reads) or "refused" (by the model or by a content filter). `usage` holds
+    tokens and USD; `model` is the name that the vendor gives for what answered.
+    """
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    finish: str
+    usage: Usage
+    model: str
+
+
+class LLM(Protocol):
+    """A language model behind an agent. Messages and tools are in OpenAI's chat format."""
+
+    name: str
+
+    def worst(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        max_tokens: int,
+    ) -> Usage:
+        """The most tokens and USD that one call can use; never less than it will."""
+        ...
+
+    def complete(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        max_tokens: int = 4096,
+    ) -> Reply:
+        """One answer. Tries again by itself only where nothing was charged.
+
+        Raises:
+            ModelFailed: no answer came; says why, and whether it may be charged for.
+        """
         ...
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "Agreed",
     "Body",
     "Built",
+    "Called",
     "Card",
     "Concluded",
     "Diagnosis",
@@ -238,6 +239,17 @@ class Agreed(_Record):
     value: Any
 
 
+class Called(_Record):
+    """Outside work was answered: a language model or a tool. Settles its reservation, if any."""
+
+    kind: Literal["called"] = "called"
+    key: str
+    purpose: str = ""
+    value: Any
+    used: Usage
+    reservation: str = ""
+
+
 class Selected(_Record):
     """The model that goes to the sealed test, and why."""
 
@@ -271,6 +283,7 @@ Body = Annotated[
     | Failed
     | Concluded
     | Agreed
+    | Called
     | Selected
     | Tested,
     Field(discriminator="kind"),

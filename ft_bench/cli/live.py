@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ft_bench.cli._output import Output
 from ft_bench.record import (
     Built,
+    Called,
     Concluded,
     Evaluated,
     Event,
@@ -63,6 +64,15 @@ def sentence(body: Any) -> str | None:
             return f"node {body.node}: {body.phase} failed, {body.failure}: {body.cause}"
         case Concluded():
             return f"node {body.node} {body.status}: {body.diagnosis.text}"
+        case _:
+            return _rarer(body)
+
+
+def _rarer(body: Any) -> str | None:
+    match body:
+        case Called(used=used):
+            cost = f" ({used.tokens:,} tokens, {used.usd:.4f} USD)" if used.tokens else ""
+            return f"{body.purpose or body.key}{cost}"
         case Selected():
             return f"selected {body.model}: {body.reason}"
         case Tested():

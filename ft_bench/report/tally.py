@@ -99,7 +99,7 @@ def _lost(history: History, trained: Sequence[Trained], scored: Sequence[Evaluat
     """What was charged for work that left no model and no score."""
     charged = sum(body.used.device_seconds for body in history.of(Settled))
     many = sum(body.phase in ("train", "evaluate") for body in history.of(Failed))
-    many += sum(body.orphan for body in history.of(Settled))
+    many += sum(body.orphan and body.used.tokens == 0 for body in history.of(Settled))
     useful = sum(body.device_seconds for body in trained)
     useful += sum(body.device_seconds for body in scored)
     return Phase("failed or lost work", many, max(0.0, round(charged - useful, 3)))

@@ -30,6 +30,7 @@ CODES = {
     "ChainBroken": 5,
     "Interrupted": 130,
     "JobFailed": 1,
+    "ModelFailed": 1,
     "AgentFailed": 1,
     "StoreBusy": 1,
 }
