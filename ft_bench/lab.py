@@ -19,6 +19,7 @@ from ft_bench.budget import Budget
 from ft_bench.dataset import Datasets
 from ft_bench.digest import derive_seed, digest
 from ft_bench.errors import JobFailed, PlanInvalid, UsageError
+from ft_bench.files import write_text
 from ft_bench.job import EvaluateJob, Job, JobOutcome, ModelRef, TrainJob, finished, read_outcome
 from ft_bench.ledger import Ledger
 from ft_bench.outcome import filed, read_items, read_samples, score_of, statistics_of
@@ -280,11 +281,13 @@ class MeteredLab:
             return self.ledger.record(body)
 
     def conclude(self, node: int, diagnosis: Diagnosis) -> None:
-        """Close a node: it succeeded if at least one variant was scored."""
+        """Close a node: it succeeded if at least one variant was scored; its report is filed."""
         with self.ledger.lock:
             if self.ledger.show(f"concluded {node}") is not None:
                 return
             scored = any(item.score is not None for item in self._node(node).outcomes)
+            if diagnosis.report:
+                write_text(self.paths.node(node) / "diagnosis.md", diagnosis.report)
             self.ledger.record(
                 Concluded(
                     node=node, status="succeeded" if scored else "failed", diagnosis=diagnosis

@@ -20,7 +20,10 @@ __all__ = [
     "Built",
     "Called",
     "Card",
+    "CaseGroup",
     "Concluded",
+    "Contrast",
+    "Determinant",
     "Diagnosis",
     "Evaluated",
     "Event",
@@ -115,8 +118,55 @@ class Finding(_Record):
     text: str
 
 
+class CaseGroup(_Record):
+    """Bad cases on validation that are alike.
+
+    `items` counts them, `broken` those of them that the parent had right; `examples` are item ids,
+    `terms` what their prompts have and others' have not. A cause's share is of this group.
+    """
+
+    label: str
+    items: int
+    broken: int = 0
+    terms: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    causes: tuple[Finding, ...] = ()
+
+
+class Contrast(_Record):
+    """One scored variant against the parent's best: what was changed, and what came of it.
+
+    `delta` is the metric's difference as it stands; `probability_better` is of the paired bootstrap
+    over the same items, where it was asked for.
+    """
+
+    variant: int
+    fields: tuple[str, ...] = ()
+    delta: float
+    probability_better: float | None = None
+    fixed: int = 0
+    broken: int = 0
+
+
+class Determinant(_Record):
+    """A changed field and what it went with over `n` pairs of parent and child so far.
+
+    In units of the metric, turned so that more is better.
+    """
+
+    field: str
+    effect: float
+    low: float
+    high: float
+    n: int
+
+
 class Diagnosis(_Record):
-    """What a node taught: flips against the parent, findings, one paragraph in words."""
+    """What a node taught: flips against the parent, findings, one paragraph in words.
+
+    `item_delta` is the interval of the mean item value against the parent's, by the paired
+    bootstrap; `report` is the whole in Markdown, as it stands in the node's `diagnosis.md`.
+    """
 
     fixed: int = 0
     broken: int = 0
@@ -125,6 +175,11 @@ class Diagnosis(_Record):
     verdict: Literal["baseline", "new best", "tie", "worse", "failed"] = "tie"
     findings: tuple[Finding, ...] = ()
     text: str = ""
+    item_delta: Interval | None = None
+    groups: tuple[CaseGroup, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
+    determinants: tuple[Determinant, ...] = ()
+    report: str = ""
 
 
 class Opened(_Record):

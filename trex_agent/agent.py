@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from ft_bench.digest import derive_seed
 from ft_bench.errors import BudgetExhausted
 from ft_bench.protocols import Lab
+from ft_bench.record import Diagnosis
 from ft_bench.tree import Tree
 from trex_agent.confirm import confirm, verdict
+from trex_agent.diagnosis import Depth, diagnose
 from trex_agent.executor import carry_out
 from trex_agent.insights import insights
 from trex_agent.researcher import Researcher
@@ -27,7 +29,8 @@ class TrexOptions(BaseModel):
     `variants` is how many configurations a node tries, `root_variants` how many the baseline;
     `confirm_top` configurations are trained under `confirm_seeds` fresh seeds at the end;
     no training may cost over `max_work` times the baseline's rows seen; `patience` ends the
-    search after so many nodes without a new best, `failures` after so many failed ones in a row.
+    search after so many nodes without a new best, `failures` after so many failed ones in a row;
+    `diagnosis` "metrics" compares scores alone and looks at no bad case.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,6 +44,7 @@ class TrexOptions(BaseModel):
     failures: int = Field(default=5, ge=1)
     max_work: float = Field(default=3.0, gt=0)
     surrogate: bool = True
+    diagnosis: Depth = "full"
 
 
 class Trex:
@@ -71,9 +75,12 @@ class Trex:
             use_surrogate=options.surrogate,
         )
         first = researcher.baseline(min(options.root_variants, most))
-        carry_out(lab, lab.propose(None, first))
+        carry_out(lab, lab.propose(None, first), self._look)
         self._search(lab, researcher)
         confirm(lab, options.confirm_top, options.confirm_seeds)
+
+    def _look(self, lab: Lab, node: int) -> Diagnosis:
+        return diagnose(lab, node, self.options.diagnosis)
 
     def _submit(self, lab: Lab) -> None:
         chosen = verdict(lab.tree, self.options.confirm_top)
@@ -89,7 +96,7 @@ class Trex:
             plan = researcher.propose(lab.tree, parent) if parent is not None else None
             if parent is None or plan is None:
                 return
-            carry_out(lab, lab.propose(parent, plan))
+            carry_out(lab, lab.propose(parent, plan), self._look)
 
 
 def _stuck(tree: Tree, options: TrexOptions) -> bool:

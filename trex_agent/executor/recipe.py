@@ -13,12 +13,14 @@ from typing import TypeVar
 from ft_bench.digest import digest
 from ft_bench.errors import BudgetExhausted, FtBenchError, JobFailed
 from ft_bench.protocols import Lab
-from ft_bench.record import Evaluated
+from ft_bench.record import Diagnosis, Evaluated
 from trex_agent.diagnosis import diagnose
 
-__all__ = ["carry_out", "replicate", "run_node"]
+__all__ = ["Look", "carry_out", "replicate", "run_node"]
 
 T = TypeVar("T")
+Look = Callable[[Lab, int], Diagnosis]
+"""Diagnoses a node that is about to be closed."""
 
 
 def run_node(lab: Lab, node: int) -> None:
@@ -50,8 +52,13 @@ def run_node(lab: Lab, node: int) -> None:
     _together(works, lab.brief.slots)
 
 
-def carry_out(lab: Lab, node: int) -> None:
+def carry_out(lab: Lab, node: int, look: Look = diagnose) -> None:
     """Run a node and close it with its diagnosis, also where the budget ends in the middle of it.
+
+    Args:
+        lab: the bench.
+        node: proposed already.
+        look: how the node is diagnosed.
 
     Raises:
         BudgetExhausted, JobFailed: as `run_node`; a node cut short by the machine stays open.
@@ -59,9 +66,9 @@ def carry_out(lab: Lab, node: int) -> None:
     try:
         run_node(lab, node)
     except BudgetExhausted:
-        lab.conclude(node, diagnose(lab, node))
+        lab.conclude(node, look(lab, node))
         raise
-    lab.conclude(node, diagnose(lab, node))
+    lab.conclude(node, look(lab, node))
 
 
 def replicate(lab: Lab, wanted: Iterable[tuple[int, int, int]]) -> None:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from typing import Any, cast
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -14,10 +17,21 @@ from trex_agent.diagnosis import diagnose, incumbent
 class Shown:
     """What a diagnosis looks at: a tree, items by model, and how sure it is that one is better."""
 
+    folder: ClassVar[Path]
+
     def __init__(self, bodies: list[Any], right: dict[str, str], sure: float = 0.5) -> None:
         self.tree = Tree.of(bodies)
         self.right, self.sure = right, sure
         self.compared: list[tuple[str, str]] = []
+
+    @property
+    def brief(self) -> Any:
+        """Rows that fit the items."""
+        count = max(map(len, self.right.values()))
+        path = self.folder / f"{count}.jsonl"
+        rows = [{"id": f"i{n}", "prompt": f"what is {n}?", "answer": "yes"} for n in range(count)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return SimpleNamespace(validation=path, train=path, seed=0)
 
     def items(self, model: str) -> list[dict[str, Any]]:
         """One item per letter: 1 right, 0 wrong, - wrong and without an answer."""
@@ -33,6 +47,11 @@ class Shown:
     def probability_better(self, model: str, other: str) -> float:
         self.compared.append((model, other))
         return self.sure
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path) -> None:
+    Shown.folder = tmp_path
 
 
 def diagnosed(shown: Shown, node: int) -> Diagnosis:

@@ -1,0 +1,106 @@
+"""Determinants: which changed fields go with gains, over every pair of parent and child so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ft_bench.plan import Change, changes
+from ft_bench.record import Determinant
+from ft_bench.tree import Tree
+from trex_agent.search.reward import noise
+
+__all__ = ["Pair", "determinants", "pairs", "turn"]
+
+_LEAST_NOISE = 0.01
+_Z = 1.96
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A scored variant and its parent's best: the turns between them and the metric's delta.
+
+    `delta` is turned so that more is better.
+    """
+
+    parent: int
+    turns: tuple[str, ...]
+    delta: float
+
+
+def turn(change: Change) -> str:
+    """A change as something that another pair may share: the field, and which way it went."""
+    before, after = change.before, change.after
+    if before is None and change.field.startswith("recipe."):
+        return f"{change.field} added"
+    if after is None and change.field.startswith("recipe."):
+        return f"{change.field} dropped"
+    numeric = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (before, after))
+    if numeric:
+        return f"{change.field} {'up' if after > before else 'down'}"
+    return f"{change.field} {after}" if isinstance(after, str) else f"{change.field} changed"
+
+
+def pairs(tree: Tree) -> Iterator[Pair]:
+    """Every scored variant below the root against the best of its node's parent."""
+    sign = 1.0 if tree.direction == "max" else -1.0
+    for node in tree:
+        before = tree.node(node.parent).best(tree.direction) if node.parent is not None else None
+        if node.parent is None or before is None or before.score is None:
+            continue
+        for outcome in node.outcomes:
+            made = changes((before.recipe, before.variant), (outcome.recipe, outcome.variant))
+            if outcome.score is not None and made:
+                delta = sign * (outcome.score.value - before.score.value)
+                yield Pair(node.parent, tuple(turn(change) for change in made), delta)
+
+
+def determinants(tree: Tree, most: int = 12) -> tuple[Determinant, ...]:
+    """What each turn goes with, fitted jointly; the best supported first.
+
+    A Bayesian linear regression (Bishop 2006, equations 3.50 and 3.51): delta = sum of the turns'
+    effects - the parent's own luck + noise. All children of a parent share its luck, so it is a
+    column of its own with the variance of one score; its mean stands for the fact that a best of
+    several is chosen for luck. Intervals are the posterior's 95 %.
+    """
+    found = list(pairs(tree))
+    if not found:
+        return ()
+    names = sorted({name for pair in found for name in pair.turns})
+    parents = sorted({pair.parent for pair in found})
+    x = np.array(
+        [
+            [
+                *(float(name in pair.turns) for name in names),
+                *(float(parent == pair.parent) for parent in parents),
+            ]
+            for pair in found
+        ]
+    )
+    y = np.array([pair.delta for pair in found])
+    mean, sd = _posterior(x, y, len(names), max(noise(tree), _LEAST_NOISE))
+    fitted = [
+        Determinant(
+            field=name,
+            effect=round(float(mean[place]), 4),
+            low=round(float(mean[place] - _Z * sd[place]), 4),
+            high=round(float(mean[place] + _Z * sd[place]), 4),
+            n=int(x[:, place].sum()),
+        )
+        for place, name in enumerate(names)
+    ]
+    fitted.sort(key=lambda one: (-abs(one.effect) / max(one.high - one.low, 1e-9), one.field))
+    return tuple(fitted[:most])
+
+
+def _posterior(x: Floats, y: Floats, turns: int, sigma: float) -> tuple[Floats, Floats]:
+    """Posterior mean and standard deviation of the weights; the first `turns` are effects."""
+    spread = max(float(y.std()), sigma)
+    variance = np.where(np.arange(x.shape[1]) < turns, spread**2, sigma**2)
+    covariance = np.linalg.inv(np.diag(1.0 / variance) + x.T @ x / sigma**2)
+    mean: Floats = covariance @ (x.T @ y) / sigma**2
+    return mean, np.sqrt(np.diag(covariance))
