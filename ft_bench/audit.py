@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from ft_bench.record import Overlap
 
-__all__ = ["Reference", "normalised", "overlap"]
+__all__ = ["Near", "Reference", "normalised", "tolerated"]
+
+Near = Callable[[Sequence[str], Sequence[str]], int]
+"""How many of the first texts say what one of the second says; a back end's business."""
 
 _WORDS = re.compile(r"\w+")
 _NGRAM = 13
@@ -36,24 +39,48 @@ class Reference:
 
     `exact` compares normalised texts; `ngram13` counts rows that share any run of 13 words
     (Brown et al. 2020, appendix C), which is strict: a shared boilerplate sentence counts too.
+
+    Args:
+        split: its name.
+        prompts: its prompts.
+        pool: prompts of the task's own training pool; what stands there is nobody's leak. Without
+            it leaks are not counted.
+        near: counts near duplicates.
     """
 
-    def __init__(self, split: Literal["validation", "test"], prompts: Sequence[str]) -> None:
-        self.split = split
+    def __init__(
+        self,
+        split: Literal["validation", "test"],
+        prompts: Sequence[str],
+        pool: Iterable[str] | None = None,
+        near: Near = lambda texts, reference: 0,
+    ) -> None:
+        self.split, self._prompts, self._near = split, list(prompts), near
         texts = [normalised(prompt) for prompt in prompts]
         shared = _boilerplate(texts)
         self._exact = set(texts)
+        known = self._exact if pool is None else {normalised(prompt) for prompt in pool}
+        self._foreign = self._exact - known
         self._grams = {gram for text in texts for gram in _ngrams(text)} - shared
 
-    def overlap(self, prompts: Iterable[str]) -> Overlap:
+    def overlap(self, prompts: Sequence[str]) -> Overlap:
         """How many of `prompts` also stand in the split."""
-        exact = grams = rows = 0
+        exact = grams = 0
+        leaked: set[str] = set()
         for prompt in prompts:
-            rows += 1
             text = normalised(prompt)
             exact += text in self._exact
             grams += any(gram in self._grams for gram in _ngrams(text))
-        return Overlap(split=self.split, exact=exact, ngram13=grams, rows=rows)
+            if text in self._foreign:
+                leaked.add(text)
+        return Overlap(
+            split=self.split,
+            exact=exact,
+            ngram13=grams,
+            near=self._near(prompts, self._prompts),
+            rows=len(prompts),
+            leaked=len(leaked),
+        )
 
 
 def _boilerplate(texts: Sequence[str]) -> set[int]:
@@ -65,8 +92,6 @@ def _boilerplate(texts: Sequence[str]) -> set[int]:
     return {gram for gram, count in counts.items() if count > len(texts) / 2}
 
 
-def overlap(
-    split: Literal["validation", "test"], reference: Sequence[str], prompts: Iterable[str]
-) -> Overlap:
-    """Overlap of a dataset's prompts with a split's, counts only."""
-    return Reference(split, reference).overlap(prompts)
+def tolerated(rows: int) -> int:
+    """How many leaked rows of a split of `rows` are chance: one in two hundred, at least five."""
+    return max(5, rows // 200)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 
 from ft_bench.digest import digest, file_sha256
 from ft_bench.errors import PrerequisiteError, UsageError
 from ft_bench.job import ModelRef
 from ft_bench.prepare import Prepared
+from ft_bench.weights import tensors_in
 
 __all__ = ["Base", "resolve_base"]
 
@@ -69,13 +69,10 @@ def resolve_base(
 
 
 def _parameters(folder: Path) -> int:
-    """Weights in the folder, from the headers of its safetensors files alone."""
-    total = 0
-    for path in folder.glob("*.safetensors"):
-        with path.open("rb") as stream:
-            header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-        total += sum(prod(item["shape"]) for name, item in header.items() if name != "__metadata__")
-    return total
+    """Weights in the folder, from the headers of its safetensors files alone; 0 without any."""
+    with contextlib.suppress(ValueError):
+        return sum(tensor.size for tensor in tensors_in(folder).values())
+    return 0
 
 
 def _folder_digest(folder: Path) -> str:

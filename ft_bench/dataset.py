@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ class Made:
     rows_read: int
     lineage: dict[str, Any]
 
-    def prompts(self) -> Iterable[str]:
+    def prompts(self) -> list[str]:
         """The prompts, in order."""
         import datasets
 

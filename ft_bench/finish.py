@@ -8,15 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ft_bench.audit import tolerated
 from ft_bench.base import Base
 from ft_bench.errors import JobFailed
 from ft_bench.files import write_json
 from ft_bench.grader.spec import Grade, GradeSpec
+from ft_bench.integrity import is_void, void_gain
 from ft_bench.lab import BASE, MeteredLab, model_id
 from ft_bench.record import (
     Card,
     CardStatus,
     Evaluated,
+    Flagged,
     Interval,
     Overlap,
     Score,
@@ -66,6 +69,7 @@ def finish(
         selected = select(lab)
         lab.ledger.record(selected)
     grade = _grade(lab, base, request, selected)
+    _flag_grade(lab, selected, grade)
     if tested is None:
         tested = Tested(
             model=selected.model,
@@ -73,9 +77,25 @@ def finish(
             base=grade.base,
             device_seconds=grade.device_seconds,
             contamination=grade.contamination,
+            lineage=grade.lineage,
         )
         lab.ledger.record(tested)
     return _card(lab, request, selected, tested, grade, status, reason)
+
+
+def _flag_grade(lab: MeteredLab, selected: Selected, grade: Grade) -> None:
+    """What the grader found about the model and its training set, as flags."""
+    leaked = sum(item.leaked for item in grade.contamination)
+    if leaked > tolerated(grade.test.n):
+        lab.flag("test-rows-in-training", f"{leaked} test rows that the pool does not hold")
+    if grade.lineage is None:
+        return
+    for fault in grade.lineage.faults:
+        lab.flag("other-model", fault)
+    trained = _trained(lab, selected.model)
+    before = trained.weights_sha256 if trained else ""
+    if before and before != grade.lineage.weights_sha256:
+        lab.flag("weights-changed", f"{selected.model} has other weights than its training left")
 
 
 def _grade(lab: MeteredLab, base: Base, request: RunRequest, selected: Selected) -> Grade:
@@ -178,6 +198,10 @@ def _card(
     if base_validation is None:
         raise JobFailed("EVAL_ERROR", "the base model has no validation score")
     nothing = selected.by == "base" and request.budget.iterations > 0
+    flags = tuple(sorted({b.name for b in lab.ledger.journal.bodies if isinstance(b, Flagged)}))
+    void = is_void(flags)
+    if nothing and status == "complete":
+        status = "no_valid_model"
     bodies = list(lab.ledger.journal.bodies)
     wall = lab.ledger.wall_spent()
     return Card(
@@ -196,7 +220,7 @@ def _card(
             }
         ),
         parser=tested.score.parser,
-        status="no_valid_model" if nothing and status == "complete" else status,
+        status="integrity" if void else status,
         metric=tested.score.metric,
         direction=tree.direction,
         validation=validation,
@@ -205,7 +229,7 @@ def _card(
         test=tested.score,
         base_test=tested.base,
         base_validation=base_validation,
-        gain=grade.gain,
+        gain=void_gain(grade.gain) if void else grade.gain,
         selected_node=selected.node,
         selected_variant=selected.variant,
         selected_on=selected.by,
@@ -222,6 +246,8 @@ def _card(
         profile=tested.score.profile,
         head=lab.ledger.journal.head,
         tree_digest=tree.digest(),
+        lineage=tested.lineage,
+        flags=flags,
     )
 
 

@@ -14,7 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from ft_bench.audit import Reference
+from ft_bench import registry
+from ft_bench.audit import Reference, tolerated
 from ft_bench.budget import Budget
 from ft_bench.dataset import Datasets
 from ft_bench.digest import derive_seed, digest
@@ -33,6 +34,8 @@ from ft_bench.record import (
     Diagnosis,
     Evaluated,
     Failed,
+    Flagged,
+    Overlap,
     Planned,
     Selected,
     Trained,
@@ -40,6 +43,7 @@ from ft_bench.record import (
 )
 from ft_bench.stats import probability_better
 from ft_bench.tree import Node, Tree
+from ft_bench.weights import local_folder, weights_digest
 
 __all__ = ["BASE", "MeteredLab", "Setting", "model_id"]
 
@@ -190,6 +194,8 @@ class MeteredLab:
             started = time.monotonic()
             try:
                 made = self.datasets.build(recipe, self.brief.max_samples)
+                overlap = self._validation.overlap(made.prompts())
+                self._check_leak(overlap)
             except JobFailed as failure:
                 raise self._failed(node, None, "build", failure, key=key) from failure
             body = Built(
@@ -200,7 +206,7 @@ class MeteredLab:
                 rows_read=made.rows_read,
                 path=str(made.path.relative_to(self.paths.root)),
                 lineage=made.lineage,
-                overlap=(self._validation.overlap(made.prompts()),),
+                overlap=(overlap,),
                 seconds=round(time.monotonic() - started, 3),
             )
             return self.ledger.record(body)
@@ -216,6 +222,7 @@ class MeteredLab:
             built = self._dataset(node, dataset, recipe)
             job = self._train_job(node, variant, replica, scheme, built)
         outcome = self._run(job, f"Training {model}")
+        weights = _weights(outcome)
         with self.ledger.lock:
             if outcome.failure is not None or outcome.training is None:
                 failure = JobFailed(outcome.failure or "INFRA", outcome.cause)
@@ -236,6 +243,7 @@ class MeteredLab:
                 train_loss=made.first_loss,
                 final_loss=made.last_loss,
                 truncated=made.truncated,
+                weights_sha256=weights,
             )
             return self.ledger.record(body)
 
@@ -319,6 +327,13 @@ class MeteredLab:
     ) -> Any:
         """Outside work done once, metered in tokens and USD, and answered from the journal."""
         return self.ledger.call(key, reserve, make, purpose)
+
+    def flag(self, name: str, detail: str) -> None:
+        """Note what `ft_bench.integrity.FLAGS` names; the same words count once."""
+        body = Flagged(name=name, detail=detail[:500])
+        with self.ledger.lock:
+            if self.ledger.show(f"flagged {digest([body.name, body.detail])}") is None:
+                self.ledger.record(body)
 
     # --- how it is done --------------------------------------------------------------------
 
@@ -447,7 +462,28 @@ class MeteredLab:
 
     @cached_property
     def _validation(self) -> Reference:
-        return Reference("validation", [str(row["prompt"]) for row in self._rows])
+        return Reference(
+            "validation",
+            [str(row["prompt"]) for row in self._rows],
+            pool=(str(row["prompt"]) for row in read_rows(self.setting.data.train)),
+            near=registry.backend("overlap", "aidp"),
+        )
+
+    def _check_leak(self, overlap: Overlap) -> None:
+        """Refuse validation rows that the training pool does not hold: they were copied there."""
+        if overlap.leaked <= tolerated(len(self._rows)):
+            return
+        words = f"{overlap.leaked} validation rows stand in the dataset but not in the pool"
+        self.flag("validation-rows-in-training", words)
+        raise JobFailed("DATA_LEAK", f"{words}; only training data may be trained on")
+
+
+def _weights(outcome: JobOutcome) -> str:
+    """The hash of what a training left, "" where there is nothing to hash."""
+    if outcome.training is None:
+        return ""
+    folder = local_folder(outcome.training.model.adapter or outcome.training.model.base)
+    return weights_digest(folder) if folder else ""
 
 
 def _answer(body: object, expected: type[T]) -> T:

@@ -26,6 +26,7 @@ from ft_bench.record import (
     Concluded,
     Evaluated,
     Failed,
+    Flagged,
     Opened,
     Planned,
     Reserved,
@@ -252,6 +253,8 @@ def _key(body: Any) -> str:
             return f"agreed {body.key}"
         case Called():
             return f"called {body.key}"
+        case Flagged():
+            return f"flagged {digest([body.name, body.detail])}"
         case _:
             return f"{body.kind} {canonical_json(body)}"
 

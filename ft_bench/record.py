@@ -29,8 +29,10 @@ __all__ = [
     "Event",
     "Failed",
     "Finding",
+    "Flagged",
     "Gain",
     "Interval",
+    "Lineage",
     "Opened",
     "Overlap",
     "Planned",
@@ -101,13 +103,36 @@ class Score(_Record):
 
 
 class Overlap(_Record):
-    """How many rows of a dataset also stand in a split, by how they were found."""
+    """How many rows of a dataset also stand in a split, by how they were found.
+
+    `leaked` counts the rows of the split that stand in the dataset but not in the task's own
+    training pool: somebody brought them in.
+    """
 
     split: Literal["validation", "test"]
     exact: int = 0
     ngram13: int = 0
     near: int = 0
     rows: int = 0
+    leaked: int = 0
+
+
+class Lineage(_Record):
+    """Whether a model is the permitted base plus a delta; `faults` is empty where it is.
+
+    `cosine` is the median over the matrices of the cosine with the base's, `relative_delta` the
+    largest |new - base| / |base| of a tensor; both are None for an adapter, whose base is the
+    permitted one by construction.
+    """
+
+    kind: Literal["weights", "adapter"]
+    tensors: int = 0
+    parameters: int = 0
+    changed: int = 0
+    cosine: float | None = None
+    relative_delta: float | None = None
+    weights_sha256: str = ""
+    faults: tuple[str, ...] = ()
 
 
 class Finding(_Record):
@@ -250,6 +275,7 @@ class Trained(_Record):
     train_loss: float | None = None
     final_loss: float | None = None
     truncated: float = 0.0
+    weights_sha256: str = ""
 
 
 class Evaluated(_Record):
@@ -305,6 +331,14 @@ class Called(_Record):
     reservation: str = ""
 
 
+class Flagged(_Record):
+    """The run earned a flag; `ft_bench.integrity.FLAGS` says what follows from it."""
+
+    kind: Literal["flagged"] = "flagged"
+    name: str
+    detail: str = ""
+
+
 class Selected(_Record):
     """The model that goes to the sealed test, and why."""
 
@@ -325,6 +359,7 @@ class Tested(_Record):
     base: Score
     device_seconds: float
     contamination: tuple[Overlap, ...] = ()
+    lineage: Lineage | None = None
 
 
 Body = Annotated[
@@ -339,6 +374,7 @@ Body = Annotated[
     | Concluded
     | Agreed
     | Called
+    | Flagged
     | Selected
     | Tested,
     Field(discriminator="kind"),
@@ -434,6 +470,7 @@ class Card(_Record):
     budget: dict[str, Any]
     stop_reason: str
     overlap: tuple[Overlap, ...] = ()
+    lineage: Lineage | None = None
     isolation: str = "none"
     network: str = "none"
     hardware_class: str = ""

@@ -186,6 +186,9 @@ def _show(card: Card, request: RunRequest, out: Output) -> int:
     out.data(
         data, f"{card_text(card, width)}\n\nreport  {report}\ntree    ft-bench tree {paths.root}"
     )
+    if card.status == "integrity":
+        out.error(f"{card.run_id} counts as no gain: {', '.join(card.flags)}; see `ft-bench audit`")
+        return 5
     if card.status == "no_valid_model":
         limit = card.stop_reason.startswith("budget:")
         out.error(f"{card.run_id} has no valid model: {card.stop_reason}")

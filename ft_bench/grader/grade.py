@@ -9,18 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from ft_bench import registry
-from ft_bench.audit import overlap
+from ft_bench.audit import Reference
 from ft_bench.digest import derive_seed
 from ft_bench.errors import JobFailed
 from ft_bench.grader.inspect_log import write_log
 from ft_bench.grader.spec import Grade, GradeSpec
 from ft_bench.job import EvaluateJob, ModelRef, begin, finished
+from ft_bench.lineage import lineage_of
 from ft_bench.outcome import filed, read_items, score_of, statistics_of, write_samples
 from ft_bench.prepare import prepared, read_rows
 from ft_bench.protocols import Row, Scorer
-from ft_bench.record import Overlap
+from ft_bench.record import Lineage, Overlap
 from ft_bench.stats import gain_interval
 from ft_bench.task import TaskSpec
+from ft_bench.weights import local_folder
 
 __all__ = ["grade"]
 
@@ -73,7 +75,8 @@ def grade(spec: GradeSpec) -> Grade:
             direction=task.metric.direction,
             span=(task.metric.floor, task.metric.ceiling),
         ),
-        contamination=_contamination(spec.dataset, rows),
+        contamination=_contamination(spec.dataset, rows, data.train),
+        lineage=_lineage(spec),
         device_seconds=round(seconds, 3),
     )
 
@@ -108,10 +111,27 @@ def _evaluate(job: EvaluateJob, name: str, rows: list[Row], scorer: Scorer) -> t
     return outcome.device_seconds, f"floor: {outcome.failure}"
 
 
-def _contamination(dataset: str | None, rows: list[Row]) -> tuple[Overlap, ...]:
+def _contamination(dataset: str | None, rows: list[Row], train: Path) -> tuple[Overlap, ...]:
     if dataset is None:
         return ()
     import datasets
 
     prompts = datasets.load_from_disk(dataset)["prompt"][:]
-    return (overlap("test", [str(row["prompt"]) for row in rows], prompts),)
+    sealed = Reference(
+        "test",
+        [str(row["prompt"]) for row in rows],
+        pool=(str(row["prompt"]) for row in read_rows(train)),
+        near=registry.backend("overlap", "aidp"),
+    )
+    return (sealed.overlap(prompts),)
+
+
+def _lineage(spec: GradeSpec) -> Lineage | None:
+    """The tuned model against the base; None where either is not a folder on this machine."""
+    if spec.tuned is None:
+        return None
+    base, model = (local_folder(name) for name in (spec.base.base, spec.tuned.base))
+    if base is None or model is None:
+        return None
+    adapter = Path(spec.tuned.adapter) if spec.tuned.adapter else None
+    return lineage_of(base, model, adapter, foreign=spec.foreign)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from ft_bench.job import ModelRef
-from ft_bench.record import Gain, Overlap, Score
+from ft_bench.record import Gain, Lineage, Overlap, Score
 
 __all__ = ["Grade", "GradeSpec"]
 
@@ -14,6 +14,8 @@ class GradeSpec(BaseModel):
     """What to grade. `tuned` is None where no valid model came out: the base stands alone.
 
     `root` is the run directory, `out` a folder in it; `dataset` the selected model's training set.
+    `weights_sha256` is what the training left, "" where nobody noted it; `foreign` says that the
+    model was trained outside the Lab.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +28,8 @@ class GradeSpec(BaseModel):
     base: ModelRef
     tuned: ModelRef | None
     dataset: str | None
+    weights_sha256: str = ""
+    foreign: bool = False
     batch_size: int
     generator: str
     seed: int
@@ -40,4 +44,5 @@ class Grade(BaseModel):
     base: Score
     gain: Gain
     contamination: tuple[Overlap, ...]
+    lineage: Lineage | None = None
     device_seconds: float

@@ -2,8 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from ft_bench.audit import Reference, normalised, overlap
+from ft_bench.audit import Reference, normalised, tolerated
 from ft_bench.record import Overlap
+
+
+def overlap_of(reference: list[str], prompts: list[str]) -> Overlap:
+    return Reference("validation", reference).overlap(prompts)
+
 
 LONG = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 
@@ -19,12 +24,12 @@ def test_normalised_is_words_in_lower_case(text: str, expected: str) -> None:
 def test_one_word_is_a_code_and_stays() -> None:
     """Benzene is not cyclohexane, though their letters are the same."""
     assert normalised(" c1ccccc1 ") == "c1ccccc1" != normalised("C1CCCCC1")
-    found = overlap("validation", ["c1ccccc1"], ["C1CCCCC1", "c1ccccc1"])
+    found = overlap_of(["c1ccccc1"], ["C1CCCCC1", "c1ccccc1"])
     assert found == Overlap(split="validation", exact=1, rows=2)
 
 
 def test_exact_overlap_looks_past_case_and_punctuation() -> None:
-    found = overlap("validation", ["A good film.", "A bad film."], ["a GOOD film", "another", "x"])
+    found = overlap_of(["A good film.", "A bad film."], ["a GOOD film", "another", "x"])
     assert found == Overlap(split="validation", exact=1, rows=3)
 
 
@@ -40,15 +45,34 @@ def test_thirteen_words_in_a_row_are_an_overlap_and_twelve_are_none() -> None:
 
 def test_an_instruction_that_all_rows_share_is_no_overlap() -> None:
     rows = [f"{LONG} item {n}" for n in range(4)]
-    assert overlap("validation", rows, [f"{LONG} another"]).ngram13 == 0
-    assert overlap("validation", [*rows[:2], "a", "b"], [f"{LONG} another"]).ngram13 == 1
+    assert overlap_of(rows, [f"{LONG} another"]).ngram13 == 0
+    assert overlap_of([*rows[:2], "a", "b"], [f"{LONG} another"]).ngram13 == 1
 
 
 def test_each_row_counts_once() -> None:
-    found = overlap("validation", [LONG, "x", "y"], [f"{LONG} and {LONG}", LONG, LONG])
+    found = overlap_of([LONG, "x", "y"], [f"{LONG} and {LONG}", LONG, LONG])
     assert (found.exact, found.ngram13, found.rows) == (2, 3, 3)
 
 
 def test_an_empty_side_has_no_overlap() -> None:
-    assert overlap("validation", [], ["a"]) == Overlap(split="validation", rows=1)
-    assert overlap("validation", ["a"], []) == Overlap(split="validation")
+    assert overlap_of([], ["a"]) == Overlap(split="validation", rows=1)
+    assert overlap_of(["a"], []) == Overlap(split="validation")
+
+
+def test_what_the_pool_does_not_hold_was_brought_in() -> None:
+    split = Reference("test", ["a b", "c d", "e f"], pool=["A b!"])
+    found = split.overlap(["a b", "c d", "c  d.", "g"])
+    assert (found.exact, found.leaked) == (3, 1)
+    assert (tolerated(100), tolerated(4000)) == (5, 20)
+
+
+def test_near_duplicates_are_counted_past_the_template() -> None:
+    from aidp.leak import count_near
+
+    template = "Which of these two labels fits the mood of the sentence that follows here: "
+    body = "the actors carry a slow and tender story about two brothers who lost their farm"
+    rest = [f"{template}number {n} is wholly its own thing {n * 7919}" for n in range(200)]
+    split = Reference("test", [template + body, *rest], near=count_near)
+    texts = [f"{template}{body} in spring", f"{template}a quite different remark on the weather"]
+    assert (split.overlap(texts).exact, split.overlap(texts).near) == (0, 1)
+    assert count_near([], ["a"]) == count_near(["a"], []) == 0
