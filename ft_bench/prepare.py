@@ -33,15 +33,17 @@ Split = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A task's splits on disk. `test` is a path that only the grader opens.
+    """A task's splits on disk. `test` and `spare` are paths that only the grader opens.
 
-    `data_digest` covers the rows of all three splits.
+    `spare` holds upstream rows outside the splits, and may be absent. `data_digest` and `rows`
+    cover the three splits.
     """
 
     spec: TaskSpec
     train: Path
     validation: Path
     test: Path
+    spare: Path
     rows: dict[str, int]
     data_digest: str
     notes: tuple[str, ...]
@@ -180,7 +182,7 @@ def prepare(
             shutil.rmtree(work, ignore_errors=True)
         return prepared(spec, cache, private)
     data = _rows(spec, sources)
-    _write(sealed, {"test": data.test}, spec, data.notes)
+    _write(sealed, {"test": data.test, **_spare(data)}, spec, data.notes)
     _write(public, {"train": data.train, "validation": data.validation}, spec, data.notes)
     shutil.rmtree(work, ignore_errors=True)
     return prepared(spec, cache, private)
@@ -190,6 +192,10 @@ def _rows(spec: TaskSpec, sources: Sources) -> TaskData:
     module = importlib.import_module(f"{spec.module}.prepare")
     maker: Callable[[Sources], TaskData] = module.prepare
     return maker(sources)
+
+
+def _spare(data: TaskData) -> dict[str, list[dict[str, Any]]]:
+    return {"spare": data.spare} if data.spare else {}
 
 
 def _write(
@@ -230,12 +236,14 @@ def prepared(spec: TaskSpec, cache: Path, private: Path) -> Prepared:
                     actual,
                     f"make it again with `ft-bench tasks prepare {spec.id} --fresh`",
                 )
-            shas[name], rows[name] = entry["sha256"], entry["rows"]
+            if name != "spare":
+                shas[name], rows[name] = entry["sha256"], entry["rows"]
     return Prepared(
         spec=spec,
         train=public / "train.jsonl",
         validation=public / "validation.jsonl",
         test=sealed / "test.jsonl",
+        spare=sealed / "spare.jsonl",
         rows=rows,
         data_digest=digest(shas),
         notes=notes,

@@ -100,12 +100,17 @@ class RowReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TaskData:
-    """The rows of a task. Every row has the strings `id`, `prompt` and `answer`."""
+    """The rows of a task. Every row has the strings `id`, `prompt` and `answer`.
+
+    `spare` are upstream's rows outside the three splits that can be scored all the same; they are
+    kept with the test and shown to nobody.
+    """
 
     train: list[dict[str, Any]]
     validation: list[dict[str, Any]]
     test: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
+    spare: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ft_bench.cli._output import Format, Output
+
+if TYPE_CHECKING:
+    from ft_bench.grader.questions import Questions
+    from ft_bench.task import TaskSpec
 
 __all__ = ["score"]
 
@@ -15,8 +20,11 @@ __all__ = ["score"]
 def score(
     predictions: Annotated[Path, typer.Argument(help="JSONL with id and output.")],
     task: Annotated[str, typer.Option(help="Which task; see `tasks list`.")],
-    split: Annotated[str, typer.Option(help="test or validation.")] = "test",
-    parser: Annotated[str | None, typer.Option(help="strict or lenient.")] = None,
+    split: Annotated[
+        str, typer.Option(help="test, validation, or any row that is known.")
+    ] = "test",
+    rows: Annotated[Path | None, typer.Option(help="JSONL of own rows instead of a split.")] = None,
+    parser: Annotated[str | None, typer.Option(help="One of `tasks show`'s parsers.")] = None,
     partial: Annotated[bool, typer.Option(help="Score the given rows only.")] = False,
     data_dir: Annotated[str | None, typer.Option(help="Upstream files, <task>/<file>.")] = None,
     cache_dir: Annotated[str | None, typer.Option(help="Public cache.")] = None,
@@ -26,25 +34,36 @@ def score(
 ) -> int:
     """Score a file of predictions as upstream would."""
     from ft_bench import registry
+    from ft_bench.grader.predictions import score_file
+    from ft_bench.grader.questions import given_rows
+
+    spec = registry.task(task)
+    if rows is not None:
+        questions = given_rows(rows)
+    else:
+        homes = {"data_dir": data_dir, "cache_dir": cache_dir, "private_dir": private_dir}
+        questions = _prepared(spec, split, homes)
+    found = score_file(spec, questions, predictions, parser=parser, partial=partial, items=items)
+    low, high = found["ci"]["low"], found["ci"]["high"]
+    parts = "".join(f"\n  {name} {value:.4f}" for name, value in found["components"].items())
+    shown = (
+        f"{task} {found['metric']} {found['score']:.4f} [{low:.4f}, {high:.4f}] on {found['n']} "
+        f"rows ({found['split']}), {found['invalid']} without an answer, parser {found['parser']}"
+    )
+    Output(format).data(found, shown + parts)
+    return 0
+
+
+def _prepared(spec: TaskSpec, split: str, given: Mapping[str, str | None]) -> Questions:
     from ft_bench.config import resolve
     from ft_bench.errors import UnknownName
-    from ft_bench.grader.predictions import score_file
+    from ft_bench.grader.questions import SPLITS, questions_of
     from ft_bench.prepare import prepare
     from ft_bench.suite import homes
 
-    spec = registry.task(task)
-    if split not in ("test", "validation"):
-        raise UnknownName("split", split, ("test", "validation"))
-    given = {"data_dir": data_dir, "cache_dir": cache_dir, "private_dir": private_dir}
+    if split not in SPLITS:
+        raise UnknownName("split", split, SPLITS)
     config, _ = resolve(given)
     where = homes(config)
     data = prepare(spec, where.cache, where.private, data_dir=config.data_dir)
-    found = score_file(data, predictions, split=split, parser=parser, partial=partial, items=items)
-    low, high = found["ci"]["low"], found["ci"]["high"]
-    parts = "".join(f"\n  {name} {value:.4f}" for name, value in found["components"].items())
-    Output(format).data(
-        found,
-        f"{task} {found['metric']} {found['score']:.4f} [{low:.4f}, {high:.4f}] on {found['n']} "
-        f"{split} rows, {found['invalid']} without an answer, parser {found['parser']}{parts}",
-    )
-    return 0
+    return questions_of(data, split)

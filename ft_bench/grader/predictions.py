@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from ft_bench import registry
 from ft_bench.errors import DataMissing, UnknownName, UsageError
+from ft_bench.grader.questions import ANY, Questions
 from ft_bench.outcome import score_of, write_samples
-from ft_bench.prepare import Prepared, read_rows
-from ft_bench.protocols import Row
+from ft_bench.protocols import ItemScore, Row, Scorer
+from ft_bench.task import TaskSpec
 
 __all__ = ["read_predictions", "score_file"]
 
@@ -19,20 +20,20 @@ _SHOWN = 3
 
 
 def score_file(
-    data: Prepared,
+    spec: TaskSpec,
+    questions: Questions,
     path: Path,
     *,
-    split: str = "test",
     parser: str | None = None,
     partial: bool = False,
     items: Path | None = None,
 ) -> dict[str, Any]:
-    """Score a JSONL file with `id` and `output` against a split.
+    """Score a JSONL file with `id` and `output` against a split, or against given rows.
 
     Args:
-        data: the task's splits.
+        spec: the task.
+        questions: the rows that the ids of the file name.
         path: the predictions, in any order.
-        split: "test" or "validation".
         parser: one of the scorer's; by default the task's own.
         partial: score the rows that are there; without it every row of the split must be.
         items: where each item's outcome is written, None for nowhere.
@@ -44,25 +45,25 @@ def score_file(
     Raises:
         UsageError: for unknown, repeated or missing ids, or a line that is not a prediction.
     """
-    spec = data.spec
     scorer = registry.scorer(spec.scorer)
     chosen = parser or spec.parser
     if chosen not in scorer.parsers:
         raise UnknownName(f"parser of {spec.id}", chosen, scorer.parsers)
-    rows: list[Row] = list(read_rows(data.test if split == "test" else data.validation))
     outputs = read_predictions(path)
-    rows = _matched(rows, outputs, path, spec.id, split, partial=partial)
+    rows = _matched(questions, outputs, path, spec.id, partial=partial)
     texts = [outputs[str(row["id"])] for row in rows]
-    scored = scorer.score_items(rows, texts, parser=chosen)
+    scored = _scored(scorer, rows, texts, chosen, questions)
     if items is not None:
         write_samples(items, rows, texts, scored)
-    named = cast(Literal["validation", "test"], split)
+    named: Literal["validation", "test"] = (
+        "validation" if questions.split == "validation" else "test"
+    )
     score = score_of(spec, scorer, rows, scored, named)
     return {
         "task": spec.id,
         "task_version": spec.version,
         "scorer_version": scorer.version,
-        "split": split,
+        "split": questions.split,
         "metric": score.metric,
         "score": score.value,
         "ci": score.ci.model_dump(),
@@ -117,31 +118,57 @@ def _prediction(path: Path, number: int, line: bytes) -> tuple[str, str]:
     return str(value["id"]), output or ""
 
 
+def _scored(
+    scorer: Scorer, rows: list[Row], texts: list[str], parser: str, questions: Questions
+) -> list[ItemScore]:
+    """Score; a person's own rows, and training rows, may lack what the scorer reads."""
+    if questions.split in ("test", "validation"):
+        return scorer.score_items(rows, texts, parser=parser)
+    try:
+        return scorer.score_items(rows, texts, parser=parser)
+    except (AttributeError, LookupError, TypeError, ValueError) as cause:
+        raise UsageError(
+            f"{questions.given or 'the prepared data'} has a row that scorer {scorer.name!r} "
+            f"cannot read ({type(cause).__name__}: {cause}); expected the fields of a test row, "
+            "see docs/guides/score.md"
+        ) from cause
+
+
 def _matched(
-    rows: Sequence[Row],
-    outputs: dict[str, str],
-    path: Path,
-    task: str,
-    split: str,
-    *,
-    partial: bool,
+    questions: Questions, outputs: dict[str, str], path: Path, task: str, *, partial: bool
 ) -> list[Row]:
+    rows = questions.rows(outputs)
     known = {str(row["id"]) for row in rows}
     unknown = [name for name in outputs if name not in known]
-    if len(unknown) == len(outputs):
-        raise UsageError(
-            f"{path} holds no id of {task}'s {split} split (first id {unknown[0]!r}, expected ids "
-            f"such as {rows[0]['id']!r}); is it another task's file?"
-        )
     if unknown:
-        raise UsageError(f"{path} holds {len(unknown)} unknown ids, {_some(unknown)}; remove them")
-    missing = [str(row["id"]) for row in rows if str(row["id"]) not in outputs]
-    if missing and not partial:
+        raise UsageError(_stranger(questions, outputs, unknown, path, task))
+    missing = [name for name in known if name not in outputs]
+    if missing and not partial and questions.split != ANY:
+        missing = [str(row["id"]) for row in rows if str(row["id"]) not in outputs]
         raise UsageError(
             f"{path} lacks {len(missing)} of {len(rows)} rows, {_some(missing)}; add them, or give "
             "--partial to score the others alone"
         )
     return [row for row in rows if str(row["id"]) in outputs]
+
+
+def _stranger(
+    questions: Questions, outputs: dict[str, str], unknown: list[str], path: Path, task: str
+) -> str:
+    """What to say about ids that the split does not have."""
+    elsewhere = questions.elsewhere(unknown[0])
+    if elsewhere:
+        return (
+            f"{path} holds {len(unknown)} ids outside {task}'s {questions.split} split, "
+            f"{_some(unknown)}; that one is of {elsewhere}: give --split {ANY} to score all the "
+            "rows that the prepared data know"
+        )
+    if len(unknown) < len(outputs):
+        return f"{path} holds {len(unknown)} unknown ids, {_some(unknown)}; remove them"
+    return (
+        f"{path} holds no id of {task}'s {questions.split} split (first id {unknown[0]!r}, "
+        f"expected ids such as {questions.example()!r}); is it another task's file?"
+    )
 
 
 def _some(names: Sequence[str]) -> str:

@@ -74,7 +74,7 @@ def end_to_end(
     predictions: Sequence[Dialogue],
     similarity: Similarity = trigram_similarity,
 ) -> dict[str, float]:
-    """AnsAcc, Ans+I, the F1 of the four tool categories, and counts of calls.
+    """AnsAcc, Ans+I and the sums behind them, the F1 of the four tool categories, call counts.
 
     Args:
         samples: records of upstream's data set, with `dialogs` and `gt_answer`.
@@ -96,6 +96,8 @@ def end_to_end(
     return {
         "answer_acc": 100.0 * answers / max(with_reference, 1),
         "answer_acc_w_imggen": 100.0 * (answers + images) / max(len(samples), 1),
+        "total_ansacc": answers,
+        "total_ansacc_wimggen": answers + images,
         "tool_call": float(len(calls)),
         "tool_call_error": float(sum(bool(step.get("error")) for step in calls)),
         **{f"{key}_f1": 100.0 * _category_f1(pairs, tools) for key, tools in CATEGORIES.items()},

@@ -60,6 +60,7 @@ class MeanScorer:
         score: scores one answer text.
         parsers: the parser names that `score` knows; `verbatim` strips no reasoning.
         parts: components of the items whose means are reported beside the metric.
+        extras: components that some items have, whose means over those are reported.
         slices: kinds of rows whose own means are reported beside the metric.
         slices_of: the slices that a row belongs to.
     """
@@ -69,6 +70,7 @@ class MeanScorer:
     score: ScoreOne
     parsers: tuple[str, ...] = ("strict", VERBATIM)
     parts: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
     slices_of: Callable[[Row], Collection[str]] | None = None
 
@@ -83,22 +85,33 @@ class MeanScorer:
         ]
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
-        """Columns: value, 1, parts, values by slice, counts by slice.
+        """Columns: value, 1, parts, then values and counts by slice and by extra.
 
-        Shape (items, 2 + parts + 2 slices).
+        Shape (items, 2 + parts + 2 slices + 2 extras).
         """
         import numpy as np
 
-        values = np.asarray([item.value for item in items], dtype=np.float64)
-        columns = [values, np.ones(len(items))]
-        columns += [np.asarray(_column(items, part), dtype=np.float64) for part in self.parts]
-        member = self._membership(rows)
-        return np.concatenate([np.stack(columns, axis=1), member * values[:, None], member], axis=1)
+        columns = [[item.value for item in items], [1.0] * len(items)]
+        columns += [_column(items, part) for part in self.parts]
+        table = np.asarray(columns, dtype=np.float64).T
+        blocks = [table]
+        if self.slices_of:
+            member = self._membership(rows, self.slices_of)
+            blocks += [member * table[:, :1], member]
+        if self.extras:
+            there = [[extra in item.components for extra in self.extras] for item in items]
+            blocks += [
+                np.asarray([_column(items, extra) for extra in self.extras]).T,
+                np.asarray(there, dtype=np.float64).reshape(len(items), len(self.extras)),
+            ]
+        return np.concatenate(blocks, axis=1)
 
-    def _membership(self, rows: Sequence[Row]) -> NDArray[np.float64]:
+    def _membership(
+        self, rows: Sequence[Row], slices_of: Callable[[Row], Collection[str]]
+    ) -> NDArray[np.float64]:
         import numpy as np
 
-        named = [self.slices_of(row) if self.slices_of else () for row in rows]
+        named = list(map(slices_of, rows))
         cells = [[float(name in names) for name in self.slices] for names in named]
         return np.asarray(cells, dtype=np.float64).reshape(len(rows), len(self.slices))
 
@@ -107,14 +120,16 @@ class MeanScorer:
         return ratio(sums[..., 0], sums[..., 1])
 
     def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
-        """The mean of each part, and of each slice that has items."""
+        """The mean of each part, and of each slice and each extra that has items."""
         end = 2 + len(self.parts)
         total = max(float(sums[1]), 1.0)
         named = {part: float(sums[2 + at]) / total for at, part in enumerate(self.parts)}
-        width = len(self.slices)
-        for at, name in enumerate(self.slices, start=end):
-            if sums[at + width] > 0:
-                named[name] = float(sums[at] / sums[at + width])
+        for names in (self.slices, self.extras):
+            width = len(names)
+            for at, name in enumerate(names, start=end):
+                if sums[at + width] > 0:
+                    named[name] = float(sums[at] / sums[at + width])
+            end += 2 * width
         return named
 
 

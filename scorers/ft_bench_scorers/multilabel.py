@@ -3,6 +3,7 @@
 For each label F1 = 2 TP / (2 TP + FP + FN), 0 where that denominator is 0; the metric is the mean
 over all labels, so a label with no gold and no prediction counts as 0 and a perfect answer to a
 small selection may stay under 1. This equals scikit-learn's `f1_score(Y, P, average="macro")`.
+Other published measures of the same answers are reported beside it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ def set_f1(found: Set[str], gold: Set[str]) -> float:
     """2 |found & gold| / (|found| + |gold|); 1 where both are empty."""
     size = len(found) + len(gold)
     return 2.0 * len(found & gold) / size if size else 1.0
+
+
+def _over(top: float, bottom: float) -> float:
+    return float(top / bottom) if bottom else 0.0
 
 
 @dataclass(slots=True)
@@ -67,13 +72,30 @@ class MultilabelScorer:
         return ItemScore(row["id"], set_f1(found, self.gold(row)), valid, ordered)
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
-        """True positives, false positives, false negatives per label: shape (items, 3 labels)."""
+        """TP, FP and FN per label; then per item 1, F1, exactness, precision and recall.
+
+        Shape (items, 3 labels + 5).
+        """
         import numpy as np
 
         truth = self._indicator([self.gold(row) for row in rows])
         found = self._indicator([item.prediction for item in items])
         hit = truth & found
-        return np.concatenate([hit, found & ~truth, truth & ~found], axis=1).astype(np.float64)
+        wrong, missed = found ^ hit, truth ^ hit
+        hits, given, wanted = (
+            cells.sum(axis=1).astype(np.float64) for cells in (hit, found, truth)
+        )
+        each = np.stack(
+            [
+                np.ones(len(items)),
+                ratio(2.0 * hits, given + wanted),
+                ~(wrong | missed).any(axis=1),
+                ratio(hits, given),
+                ratio(hits, wanted),
+            ],
+            axis=1,
+        )
+        return np.concatenate([hit, wrong, missed, each], axis=1)
 
     def _indicator(self, sets: Sequence[Collection[str]]) -> NDArray[np.bool_]:
         import numpy as np
@@ -91,21 +113,39 @@ class MultilabelScorer:
         return table.reshape(len(sets), width)
 
     def label_f1(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """F1 of each label. Shape (..., 3 labels) to (..., labels)."""
+        """F1 of each label. Shape (..., k) to (..., labels)."""
         width = len(self.labels)
         hit = 2.0 * sums[..., :width]
-        return ratio(hit, hit + sums[..., width : 2 * width] + sums[..., 2 * width :])
+        return ratio(hit, hit + sums[..., width : 2 * width] + sums[..., 2 * width : 3 * width])
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Macro-F1. Shape (..., 3 labels) to (...)."""
+        """Macro-F1. Shape (..., k) to (...)."""
         import numpy as np
 
         return np.asarray(self.label_f1(sums).mean(axis=-1), dtype=np.float64)
 
     def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
-        """F1 of each label by its name, and `micro_f1`."""
+        """F1 of each label by its name, and the other averages that are published for such tasks.
+
+        `micro_f1`, `weighted_f1` (by gold counts), `samples_f1` and `subset_accuracy` are
+        scikit-learn's; `blue_f1` is the harmonic mean of the items' mean precision and recall;
+        `two_class_macro_f1` also averages the F1 of each label's absence.
+        """
         width = len(self.labels)
-        named = dict(zip(self.labels, map(float, self.label_f1(sums)), strict=True))
-        hit = 2.0 * float(sums[:width].sum())
-        wrong = float(sums[width:].sum())
-        return {**named, "micro_f1": hit / (hit + wrong) if hit + wrong else 0.0}
+        hit, wrong, missed = (sums[at * width : (at + 1) * width] for at in range(3))
+        items, f1, exact, precision, recall = map(float, sums[3 * width :])
+        total = max(items, 1.0)
+        each = self.label_f1(sums)
+        absent = 2.0 * (items - hit - wrong - missed)
+        both = (each + ratio(absent, absent + wrong + missed)) / 2.0
+        return {
+            **dict(zip(self.labels, map(float, each), strict=True)),
+            "micro_f1": _over(2.0 * hit.sum(), (2.0 * hit + wrong + missed).sum()),
+            "weighted_f1": _over((each * (hit + missed)).sum(), (hit + missed).sum()),
+            "samples_f1": f1 / total,
+            "subset_accuracy": exact / total,
+            "blue_precision": precision / total,
+            "blue_recall": recall / total,
+            "blue_f1": _over(2.0 * precision * recall / total, precision + recall),
+            "two_class_macro_f1": float(both.mean()),
+        }

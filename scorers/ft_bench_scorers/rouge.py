@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-__all__ = ["Rouge", "lcs_length", "rouge1", "rouge_l", "tokens"]
+__all__ = ["Rouge", "lcs_length", "rouge1", "rouge2", "rouge_l", "tokens"]
 
 _KEPT = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789")
 _TABLE = bytes(byte if byte in _KEPT else 32 for byte in range(256))
@@ -38,12 +39,21 @@ def _rouge(match: int, predicted: int, expected: int) -> Rouge:
     return Rouge(precision, recall, 2 * precision * recall / total if total > 0 else 0.0)
 
 
+def _shared(first: Counter[Any], second: Counter[Any]) -> int:
+    return sum(min(count, first[token]) for token, count in second.items() if token in first)
+
+
 def rouge1(prediction: Sequence[bytes], reference: Sequence[bytes]) -> Rouge:
     """Clipped unigram overlap of two token lists."""
-    counts = Counter(prediction)
-    wanted = Counter(reference)
-    match = sum(min(count, counts[token]) for token, count in wanted.items() if token in counts)
+    match = _shared(Counter(prediction), Counter(reference))
     return _rouge(match, len(prediction), len(reference))
+
+
+def rouge2(prediction: Sequence[bytes], reference: Sequence[bytes]) -> Rouge:
+    """Clipped bigram overlap of two token lists."""
+    first = Counter(pairwise(prediction))
+    second = Counter(pairwise(reference))
+    return _rouge(_shared(first, second), len(prediction) - 1, len(reference) - 1)
 
 
 def lcs_length(first: Sequence[Hashable], second: Sequence[Hashable]) -> int:

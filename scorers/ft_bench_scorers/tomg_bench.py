@@ -1,9 +1,10 @@
 """TOMG-Bench: molecules from instructions, nine sub-tasks, validity and accuracy.
 
 `strict` extracts as the leaderboard's correction step does: the first `{...}` is read as JSON with
-the key "molecule", and a text without braces is the SMILES itself. `direct` takes the output as it
-is. The weight between validity and accuracy is inferred from published gains (docs/design), so it
-is an argument of `tomg_scorer`.
+the key "molecule", and a text without braces is the SMILES itself. `s2` extracts as the benchmark's
+successor does, for which an empty SMILES is a molecule. `direct` takes the output as it is. The
+weight between validity and accuracy is inferred from published gains (docs/design), so it is an
+argument of `tomg_scorer`.
 """
 
 from __future__ import annotations
@@ -53,6 +54,18 @@ def _after_arrows(text: str) -> str:
     return text
 
 
+def _from_json_s2(block: str) -> str | None:
+    """The successor's rule: no other key is tried, and what is no text is nothing."""
+    try:
+        found = json.loads(block).get("molecule", block)
+    except (ValueError, RecursionError):
+        pieces = block.split(":", 2)
+        if len(pieces) < 2:
+            return None
+        found = pieces[1].strip().strip("}").strip().strip('"').strip()
+    return _after_arrows(found).strip() if isinstance(found, str) else None
+
+
 def _from_json(block: str) -> str | None:
     try:
         found = json.loads(block)["molecule"]
@@ -75,10 +88,13 @@ def extract_smiles(text: str, parser: str) -> str | None:
     start = text.find("{")
     end = text.find("}", start) if start >= 0 else -1
     if end >= 0:
-        return _from_json(text[start : end + 1].replace('""', '"'))
+        block = text[start : end + 1].replace('""', '"')
+        return _from_json_s2(block) if parser == "s2" else _from_json(block)
     bare = _after_arrows(text.replace("\n", " ").strip())
     if bare.startswith("[") and bare.endswith("]"):
         bare = bare[1:-1]
+    if parser == "s2":
+        return bare.strip()
     return bare or None
 
 
@@ -100,11 +116,17 @@ def _functional_groups(row: Row, mol: Any, source: Any) -> bool:
     return all(count_group(mol, group) == int(wanted[group]) for group in GROUPS)
 
 
+_CHANGES = {
+    "AddComponent": (("added_group", 1),),
+    "DelComponent": (("removed_group", -1),),
+    "SubComponent": (("removed_group", -1), ("added_group", 1)),
+}
+
+
 def _components(row: Row, mol: Any, source: Any) -> bool:
-    changes = ((row.get("added_group"), 1), (row.get("removed_group"), -1))
+    changes = [(str(row[name]).replace(" ", "_"), by) for name, by in _CHANGES[str(row["subtask"])]]
     return all(
-        count_group(mol, group) == count_group(source, group) + change
-        for group, change in ((str(name).replace(" ", "_"), by) for name, by in changes if name)
+        count_group(mol, group) == count_group(source, group) + change for group, change in changes
     )
 
 
@@ -143,10 +165,17 @@ def satisfies(row: Row, mol: Any, source: Any) -> bool:
     return _CHECKS[str(row["subtask"])](row, mol, source)
 
 
+def _absent(found: str, text: str, parser: str) -> bool:
+    """Whether a data frame would read nothing; the successor reads only the output through one."""
+    if parser == "s2":
+        return not text.strip()
+    return not found.strip() or found in _MISSING
+
+
 def _score(row: Row, text: str, parser: str, weight: float) -> ItemScore:
     found = extract_smiles(text, parser)
     parts = {"validity": 0.0, "accuracy": 0.0, "multi_fragment": 0.0, "cut": 0.0}
-    if found is None or not found.strip() or found in _MISSING:
+    if found is None or _absent(found, text, parser):
         return ItemScore(str(row["id"]), 0.0, False, None, parts)
     with quiet():
         mol, cut = read_smiles(found)
@@ -197,7 +226,7 @@ def tomg_scorer(validity_weight: float = VALIDITY_WEIGHT) -> GroupMeanScorer:
         score=_Weighted(validity_weight),
         groups=SUBTASKS,
         group_of=_subtask,
-        parsers=("strict", "direct", VERBATIM),
+        parsers=("strict", "direct", "s2", VERBATIM),
         parts=("validity", "accuracy", "multi_fragment", "cut"),
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pytest
-from reference import TOLERANCE, metric, read_cases, report
+from reference import TOLERANCE, Case, metric, read_cases, report
 
 
 def openfindata_mismatches(parser: str) -> Iterator[str]:
@@ -58,6 +60,20 @@ def cs_mismatches(parser: str) -> Iterator[str]:
         ours = metric(SCORER, rows, case["outputs"], parser)
         if abs(ours - repaired["mean"]) > TOLERANCE:
             yield f"{case['subtask']} {case['batch']}: {ours} for {repaired['mean']}"
+        yield from cs_released(case, rows, items)
+
+
+def cs_released(case: Case, rows: list[Case], items: list[Any]) -> Iterator[str]:
+    """The values as released, where no assertion can be right, and the letters that were seen."""
+    official = case["official"]
+    released = [
+        int(i.value) * (r["format"] != "Assertion") for r, i in zip(rows, items, strict=True)
+    ]
+    if released != official["score"] or abs(np.mean(released) - official["mean"]) > TOLERANCE:
+        yield f"{case['subtask']} {case['batch']}: other values as released"
+    for item, seen in zip(items, official.get("mc_matches") or [], strict=False):
+        if item.prediction != (seen[0].upper() if seen else None):
+            yield f"{case['subtask']} {case['batch']} {item.id}: {item.prediction} for {seen}"
 
 
 @pytest.mark.parametrize("parser", ["strict", "verbatim"])

@@ -40,16 +40,17 @@ def official_of(case: Case, field: str) -> Case:
 
 
 def tomg_mismatches(parser: str, field: str) -> Iterator[str]:
-    from ft_bench_scorers.tomg_bench import SCORER
+    from ft_bench_scorers.tomg_bench import SCORER, extract_smiles
 
     for case in read_cases("tomg_bench"):
-        if parser == "direct" and "think>" in case["output"]:
+        if parser != "verbatim" and "think>" in case["output"]:
             continue
         official = official_of(case, field)
         (item,) = SCORER.score_items([tomg_row(case)], [case["output"]], parser=parser)
-        extracted = official.get("extracted")
-        if isinstance(extracted, str) and item.prediction not in (extracted, None):
-            yield f"{case['case_id']}: {item.prediction!r} for {extracted!r}"
+        extracted = official.get("extracted", case["output"])
+        found = "None" if (made := extract_smiles(case["output"], parser)) is None else made
+        if isinstance(extracted, str) and found != extracted:
+            yield f"{case['case_id']}: {found!r} for {extracted!r}"
         ours = {**item.components, "success": item.components["accuracy"]}
         for name in ("validity", "success", "similarity"):
             if official.get(name) is None:
@@ -60,14 +61,15 @@ def tomg_mismatches(parser: str, field: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("parser", "field"), [("verbatim", "official"), ("direct", "official_direct")]
+    ("parser", "field"),
+    [("verbatim", "official"), ("direct", "official_direct"), ("s2", "official_s2")],
 )
 def test_tomg_bench(parser: str, field: str) -> None:
     report(tomg_mismatches(parser, field))
 
 
 def ome_mismatches(parser: str, field: str) -> Iterator[str]:
-    from ft_bench_scorers.omebench import SCORER
+    from ft_bench_scorers.omebench import SCORER, read_answer, read_steps
 
     names = {"V": "V", "L": "LFS", "S_total": "S_total", "S_partial": "S_partial"}
     for case in read_cases("omebench"):
@@ -80,9 +82,14 @@ def ome_mismatches(parser: str, field: str) -> Iterator[str]:
             if abs(item.components[ours] - official[theirs]) > TOLERANCE:
                 values = f"{item.components[ours]} for {official[theirs]}"
                 yield f"{case['case_id']} {case['tag']} {ours}: {values}"
-        alignment = official.get("alignment")
-        if alignment and item.prediction != alignment:
+        alignment = official.get("alignment") or None
+        if official["evaluated"] and (item.prediction or None) != alignment:
             yield f"{case['case_id']} {case['tag']}: {item.prediction} for {alignment}"
+        answer = read_answer(case["output"], parser)
+        if type(answer).__name__ != official["parsed_kind"]:
+            yield f"{case['case_id']} {case['tag']}: {type(answer)} for {official['parsed_kind']}"
+        if (read_steps(answer) is not None) != official["evaluated"]:
+            yield f"{case['case_id']} {case['tag']}: evaluated {official['evaluated']}"
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,13 @@ from typing import Any
 
 from ft_bench.protocols import RowReader, TaskData
 
-__all__ = ["FORMATS", "prepare", "prompt_for"]
+__all__ = ["FORMATS", "LANGUAGES", "prepare", "prompt_for"]
 
 FORMATS = ("Multiple-choice", "Assertion")
 """The formats that are scored without a judge."""
+
+LANGUAGES = ("EN", "CN")
+"""The languages whose answers are letters and truth values."""
 
 _CHOICE = {
     "EN": (
@@ -77,6 +80,14 @@ def prepare(source: RowReader, language: str = "EN") -> TaskData:
             may be trained on.
     """
     validation, test = _read(source, "valid", language), _read(source, "test", language)
+    others = [other for other in LANGUAGES if other != language]
+    spare = [
+        row
+        for other in others
+        for split in ("valid", "test")
+        if source.has(f"CSBench-{other}/{split}.json")
+        for row in _read(source, split, other)
+    ]
     known = {row["prompt"] for row in validation}
     repeated = sum(row["prompt"] in known for row in test)
     notes = (
@@ -85,4 +96,4 @@ def prepare(source: RowReader, language: str = "EN") -> TaskData:
         f"{repeated} test prompts also occur in validation, as upstream.",
         "There are no training rows upstream.",
     )
-    return TaskData([], validation, test, notes)
+    return TaskData([], validation, test, notes, spare)

@@ -52,4 +52,5 @@ def prepare(source: RowReader, train_rows: int = TRAIN_ROWS) -> TaskData:
         "Missing: train.csv, val.csv, test.csv; these are sample rows that test the loader only. "
         "ft-bench tasks prepare econlogicqa downloads the files.",
     )
-    return TaskData(train[:train_rows], validation, test, notes if sampled else ())
+    spare = train[train_rows:]
+    return TaskData(train[:train_rows], validation, test, notes if sampled else (), spare)

@@ -60,12 +60,14 @@ def prepare(source: RowReader) -> TaskData:
     """250 rows of each sub-task are test, 50 validation, the rest training; by a stable hash.
 
     Four sub-tasks ask about the same court cases, so a case goes to one split with all its rows.
+    The training rows of proofreading are spare once more, with the word lists that scoring needs.
     """
     rows = [row for subtask in SUBTASKS for row in _read(source, subtask)]
     given = carve(rows, _QUOTAS, stratum=lambda row: str(row["subtask"]), key=_case)
-    _add_lexicon(source, [*given["test"], *given["validation"]])
+    spare = [dict(row) for row in given["rest"] if row["subtask"] == _PROOFREADING]
+    _add_lexicon(source, [*given["test"], *given["validation"], *spare])
     notes = (
         "The published sample of 250 rows per sub-task is not known; this one is by a stable hash.",
         "Validation and training are the other rows of the same files.",
     )
-    return TaskData(given["rest"], given["validation"], given["test"], notes)
+    return TaskData(given["rest"], given["validation"], given["test"], notes, spare)

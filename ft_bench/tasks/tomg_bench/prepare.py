@@ -92,7 +92,10 @@ def _training(source: RowReader) -> tuple[list[dict[str, Any]], str]:
 
 
 def prepare(source: RowReader) -> TaskData:
-    """500 rows of each test set are the test and 50 validation, by a hash of the instruction."""
+    """500 rows of each test set are the test and 50 validation, by a hash of the instruction.
+
+    The other rows of the test sets are spare: they have no answers to train on.
+    """
     train, scale = _training(source)
     rows = []
     for subtask, folder in SUBTASKS.items():
@@ -111,4 +114,4 @@ def prepare(source: RowReader) -> TaskData:
     ]
     if scale == "small":
         notes.insert(0, "Missing: OpenMolIns-large (90,000 rows); training is OpenMolIns-small.")
-    return TaskData(train, given["validation"], given["test"], tuple(notes))
+    return TaskData(train, given["validation"], given["test"], tuple(notes), given["rest"])

@@ -81,7 +81,7 @@ def test_components_name_every_label() -> None:
 
 def test_an_empty_selection_is_zero() -> None:
     table = hoc.SCORER.statistics([], [])
-    assert table.shape == (0, 30)
+    assert table.shape == (0, 35)
     assert float(hoc.SCORER.value(table.sum(axis=0))) == 0.0
 
 

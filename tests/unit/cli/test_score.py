@@ -1,0 +1,71 @@
+"""`ft-bench score` for every task, over the command line, with rows made here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Cli
+
+FIELDS = {"score", "ci", "components", "n", "invalid", "parser", "task_version"}
+_NAMES = {"whitelist": [["58"]], "blacklist": None}
+_STEP = {"subtype": "dissociation", "intermediate_smiles": "CC=O", "step_weight": 1.0}
+ROWS: dict[str, tuple[dict[str, Any], str]] = {
+    "aci_bench": ({"answer": "PLAN\n\nRest.", "division": "full"}, "PLAN\n\nRest."),
+    "cs_bench": ({"answer": "B", "format": "Multiple-choice"}, "(B)"),
+    "econlogicqa": ({"answer": "C, A, B, D"}, "C, A, B, D"),
+    "gta": (
+        {
+            "gold": {"content": "58"},
+            "reference": _NAMES,
+            "counts": 1,
+            "tools": [],
+            "files": [],
+        },
+        "Final Answer:58",
+    ),
+    "hoc": ({"answer": "cellular energetics"}, "cellular energetics"),
+    "lawbench": ({"subtask": "3-4", "reference": "刑期:4个月"}, "[刑期]4个月<eoa>"),
+    "omebench": (
+        {"mechanism": [_STEP]},
+        '[ANSWER][{"subtype": "dissociation", "intermediate_smiles": "CC=O"}][/ANSWER]',
+    ),
+    "openfindata": ({"subtask": "financial_facts", "answer": "A"}, "答案是A"),
+    "sst2": ({"answer": "negative"}, "negative"),
+    "tomg_bench": (
+        {"subtask": "AddComponent", "molecule": "CCO", "added_group": "amine"},
+        '{"molecule": "NCCO"}',
+    ),
+}
+
+
+def _write(path: Path, row: dict[str, Any]) -> str:
+    path.write_text(json.dumps({"id": "a", **row}) + "\n", encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("task", sorted(ROWS))
+def test_every_task_is_scored_as_json(cli: Cli, tmp_path: Path, task: str) -> None:
+    row, output = ROWS[task]
+    rows = _write(tmp_path / "rows.jsonl", row)
+    file = _write(tmp_path / "p.jsonl", {"output": output})
+    ended = cli("score", "--task", task, "--rows", rows, file, "--format", "json")
+    assert ended.code == 0, ended.err
+    found = ended.json()
+    assert found.keys() >= FIELDS
+    expected = 0.1 if task == "hoc" else 1.0
+    assert found["score"] == pytest.approx(expected)
+    assert (found["n"], found["invalid"], found["parser"]) == (1, 0, "strict")
+
+
+def test_mistakes_are_one_sentence_and_exit_2(cli: Cli, tmp_path: Path) -> None:
+    rows = _write(tmp_path / "rows.jsonl", {"answer": "positive"})
+    file = tmp_path / "p.jsonl"
+    file.write_text('{"id": "b", "output": "x"}\n')
+    ended = cli("score", "--task", "sst2", "--rows", rows, str(file))
+    assert ended.code == 2
+    assert len(ended.err.strip().splitlines()) == 1
+    assert cli("score", "--task", "sst2", "--split", "tset", str(file)).code == 2
