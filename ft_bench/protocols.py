@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.record import Built, Diagnosis, Evaluated, Trained, Usage
@@ -22,14 +22,19 @@ __all__ = [
     "LLM",
     "Agent",
     "Brief",
+    "Cell",
     "Cluster",
+    "Confined",
     "DataBuilder",
+    "Ended",
     "Generator",
     "ItemScore",
     "Lab",
+    "Limits",
     "Reply",
     "Row",
     "RowReader",
+    "Sandbox",
     "Scorer",
     "TaskData",
     "ToolCall",
@@ -332,4 +337,99 @@ class Cluster(Protocol):
 
     def close(self) -> None:
         """Stop every child and verify that it is dead."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one confined program may use, all of its processes together.
+
+    `seconds` is wall-clock time. `processes` counts threads too, as the kernel does. `file_bytes`
+    is the longest single file, `disk_bytes` everything in the workspace. `memory_bytes` counts
+    what is not shared with files on disk.
+    """
+
+    seconds: float = 3600.0
+    memory_bytes: int = 8 << 30
+    processes: int = 512
+    file_bytes: int = 4 << 30
+    disk_bytes: int = 8 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The room of one confined program.
+
+    `workspace` is its working directory, its home and the only place where it may write. `visible`
+    is what it may read besides the system and Python; `hidden` are folders that stay empty for it
+    even where they lie within something visible. `env` is all of its environment but for PATH,
+    HOME and the like.
+    """
+
+    workspace: Path
+    visible: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    network: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a confined program ended.
+
+    `returncode` is negative for a signal, as in `subprocess`. `reason` names what ended it: "exit"
+    and "signal" are its own doing, "killed" is the harness's, the rest are limits. `strays` counts
+    the processes that it had left behind in a session of their own; they are dead too.
+    """
+
+    returncode: int
+    reason: Literal["exit", "signal", "killed", "time", "memory", "disk", "processes"]
+    strays: int = 0
+
+
+class Confined(Protocol):
+    """A started program. Whatever happens to the harness, its processes do not outlive it."""
+
+    pid: int
+
+    def wait(self, timeout: float | None = None) -> Ended:
+        """Wait until the program and everything it started is dead.
+
+        Raises:
+            TimeoutError: where that takes longer than `timeout` seconds; it goes on running.
+            IntegrityError: where a process could not be ended.
+        """
+        ...
+
+    def kill(self) -> None:
+        """End the program and everything it started; returns once all of it is dead.
+
+        Raises:
+            IntegrityError: where a process could not be ended.
+        """
+        ...
+
+
+class Sandbox(Protocol):
+    """A kind of isolation: "none", "process" or "bwrap"."""
+
+    name: str
+
+    def start(
+        self,
+        command: Sequence[str],
+        cell: Cell,
+        *,
+        stdin: int | None = None,
+        stdout: int | None = None,
+        stderr: int | None = None,
+    ) -> Confined:
+        """Start a program in a cell. The streams are file descriptors; None is /dev/null.
+
+        A command that does not exist ends with exit status 127, one that may not be run with 126.
+
+        Raises:
+            PrerequisiteError: where this machine cannot do it; names the remedy.
+        """
         ...
