@@ -212,7 +212,8 @@ def section(task: str, curves: Sequence[Curve], sentences: Sequence[str]) -> lis
     ]
     return [
         f"\n## {task}\n",
-        "| agent | seeds | trainings | best on validation | mean on test | 95 % interval | by seed |",
+        "| agent | seeds | trainings | best on validation | mean on test | 95 % interval "
+        "| by seed |",
         "|---|---|---|---|---|---|---|",
         *rows,
         f"\n![best so far on {task}]({task}.svg)\n",

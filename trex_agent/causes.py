@@ -24,7 +24,7 @@ from ft_bench.stats import wilson
 from trex_agent.cases import Case, slips
 from trex_agent.nearness import Neighbour
 
-__all__ = ["CAUSES", "Traits", "causes_of", "pool_findings", "traits_of"]
+__all__ = ["CAUSES", "POOL_FINDINGS", "Traits", "causes_of", "pool_findings", "traits_of"]
 
 CAUSES = (
     "no answer found",
@@ -35,7 +35,8 @@ CAUSES = (
     "unlike training",
     "training answers otherwise",
 )
-_POOL = ("training answers otherwise", "unlike training")
+POOL_FINDINGS = ("training answers otherwise", "unlike training")
+"""Causes that the training data can mend."""
 _LEAST_SHARE = 0.2
 _LEAST_OF_ALL = 0.02
 _RUN = 8
@@ -143,7 +144,7 @@ def _commonest(cases: Sequence[Case], group: Sequence[int]) -> Finding | None:
 def pool_findings(groups: Sequence[CaseGroup], items: int) -> list[Finding]:
     """What the groups say of the training data, as findings with a share of all items."""
     found = []
-    for name in _POOL:
+    for name in POOL_FINDINGS:
         held = [(group, cause) for group in groups for cause in group.causes if cause.name == name]
         share = sum(group.items * cause.share for group, cause in held) / max(1, items)
         if share > _LEAST_OF_ALL:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ft_bench.plan import Operation, Strategy
 from ft_bench.tree import Node, Tree
+from trex_agent.causes import POOL_FINDINGS
 from trex_agent.hints import SCHEME_FINDINGS
 from trex_agent.survey import Issue, Survey
 
@@ -42,8 +43,8 @@ def tally(tree: Tree) -> dict[Strategy, tuple[int, int]]:
 def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy, float]:
     """How diagnosis and survey turn the odds of each strategy, by named rules.
 
-    Faulty rows that no operation of the parent's recipe has mended favour the data pipeline;
-    a flat or diverging loss or truncated texts favour the scheme; skewed classes favour synthesis.
+    Faulty rows that no operation of the parent's recipe has mended, and bad cases for which the
+    pool is to blame, favour the data pipeline; a flat or diverging loss or truncated texts favour the scheme; skewed classes favour synthesis.
     """
     best = parent.best(direction)
     steps = best.recipe.steps if best else ()
@@ -52,9 +53,11 @@ def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy,
         for issue in survey.issues
         if not any(_mends(step, issue) for step in steps)
     )
-    found = {finding.name for finding in parent.diagnosis.findings} if parent.diagnosis else set()
+    findings = parent.diagnosis.findings if parent.diagnosis else ()
+    found = {finding.name for finding in findings}
+    blamed = sum(finding.share for finding in findings if finding.name in POOL_FINDINGS)
     return {
-        "refine_data_pipeline": 1.0 + 12.0 * min(0.5, open_share),
+        "refine_data_pipeline": 1.0 + 12.0 * min(0.5, open_share) + 4.0 * min(0.5, blamed),
         "construct_synthetic_data": 2.0 if "skewed predictions" in found else 1.0,
         "adjust_training_scheme": 3.0 if found & SCHEME_FINDINGS else 1.0,
     }
