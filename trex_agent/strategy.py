@@ -44,7 +44,8 @@ def odds(survey: Survey, parent: Node, direction: str = "max") -> dict[Strategy,
     """How diagnosis and survey turn the odds of each strategy, by named rules.
 
     Faulty rows that no operation of the parent's recipe has mended, and bad cases for which the
-    pool is to blame, favour the data pipeline; a flat or diverging loss or truncated texts favour the scheme; skewed classes favour synthesis.
+    pool is to blame, favour the data pipeline; a flat or diverging loss or truncated texts favour
+    the scheme; skewed classes favour synthesis.
     """
     best = parent.best(direction)
     steps = best.recipe.steps if best else ()
