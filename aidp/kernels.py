@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 OFFSET = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
 BASE = np.uint64(0x9E3779B97F4A7C15)
+ZERO = np.uint64(0)
 
 
 def _sources() -> str:
@@ -58,27 +59,36 @@ def mixed(h: Any) -> Any:
     return h ^ (h >> np.uint64(31))
 
 
+def _word_bytes() -> Bytes:
+    """For each byte what stands for it in a word: ASCII letters lower, 0 for what parts words."""
+    ascii_bytes = [ord(chr(b).lower()) if chr(b).isalnum() else 0 for b in range(128)]
+    return np.array([*ascii_bytes, *range(128, 256)], np.uint8)
+
+
+WORD_BYTES = _word_bytes()
+
+
 @compiled
 def word_units(data: Bytes, start: int, stop: int, out: Hashes) -> int:
-    """Hash each run of letters, digits and non-ASCII bytes, case-blind in ASCII, into `out`."""
+    """Hash each run of letters, digits and non-ASCII bytes, case-blind in ASCII, into `out`.
+
+    Without a branch on the bytes: where words end cannot be predicted, and a wrong guess
+    costs more than the hash. `out` needs room for one unit more than there can be.
+    """
     count = 0
     h = OFFSET
-    inside = False
+    inside = 0
     for i in range(start, stop):
-        b = data[i]
-        if 65 <= b <= 90:
-            b += np.uint8(32)
-        if b >= 128 or 97 <= b <= 122 or 48 <= b <= 57:
-            h = (h ^ np.uint64(b)) * PRIME
-            inside = True
-        elif inside:
-            out[count] = mixed(h)
-            count += 1
-            h = OFFSET
-            inside = False
+        c = WORD_BYTES[data[i]]
+        out[count] = h
+        count += inside if c == 0 else 0
+        inside = 0 if c == 0 else 1
+        h = OFFSET if c == 0 else (h ^ np.uint64(c)) * PRIME
     if inside:
-        out[count] = mixed(h)
+        out[count] = h
         count += 1
+    for i in range(count):
+        out[i] = mixed(out[i])
     return count
 
 
@@ -112,16 +122,29 @@ def char_units(data: Bytes, start: int, stop: int, out: Hashes) -> int:
 
 
 @compiled
+def text_units(data: Bytes, start: int, stop: int, words: bool, out: Hashes) -> int:
+    """The hashes of the words, or of the characters, of one text into `out`; how many."""
+    if words:
+        return word_units(data, start, stop, out)
+    return char_units(data, start, stop, out)
+
+
+@compiled
 def text_grams(
     data: Bytes, start: int, stop: int, words: bool, n: int, units: Hashes, out: Hashes
 ) -> int:
     """The hashes of all grams of one text into `out`; a text of fewer units is one gram."""
-    m = word_units(data, start, stop, units) if words else char_units(data, start, stop, units)
+    return unit_grams(units, text_units(data, start, stop, words, units), n, out)
+
+
+@compiled
+def unit_grams(units: Hashes, m: int, n: int, out: Hashes) -> int:
+    """The hashes of all grams of the first `m` units into `out`; fewer than `n` are one gram."""
     if m == 0:
         return 0
     span = min(m, n)
     power = np.uint64(1)
-    h = np.uint64(0)
+    h = ZERO
     for i in range(span):
         h = h * BASE + units[i]
         if i:
@@ -131,6 +154,15 @@ def text_grams(
         h = (h - units[i - span] * power) * BASE + units[i]
         out[i - span + 1] = mixed(h ^ np.uint64(span))
     return m - span + 1
+
+
+@compiled
+def sequence_hash(units: Hashes, m: int) -> Any:
+    """One hash of the first `m` units in their order."""
+    h = OFFSET
+    for i in range(m):
+        h = h * BASE + units[i]
+    return mixed(h)
 
 
 @compiled
@@ -151,20 +183,11 @@ def word_counts(data: Bytes, offsets: Ints, out: Ints) -> None:
 
 
 @compiled
-def whole_hashes(data: Bytes, offsets: Ints, stands: Bytes, out: Hashes) -> None:
-    """One hash of each text into `out`: bytes through the table `stands`, blanks as one."""
+def word_hashes(data: Bytes, offsets: Ints, out: Hashes) -> None:
+    """One hash of the words of each text, in their order, into `out`."""
+    units = np.empty(longest(offsets), np.uint64)
     for row in range(len(offsets) - 1):
-        h = OFFSET
-        blank = True
-        for i in range(offsets[row], offsets[row + 1]):
-            b = stands[data[i]]
-            empty = b == 32 or 9 <= b <= 13
-            if not empty:
-                if blank:
-                    h = (h ^ np.uint64(32)) * PRIME
-                h = (h ^ np.uint64(b)) * PRIME
-            blank = empty
-        out[row] = mixed(h)
+        out[row] = sequence_hash(units, word_units(data, offsets[row], offsets[row + 1], units))
 
 
 @compiled
@@ -200,11 +223,24 @@ def fill_table(keys: Hashes, slots: Ints, bits: Hashes) -> None:
 
 
 @compiled
-def find_key(keys: Hashes, slots: Ints, bits: Hashes, key: Any) -> int:
+def likely_keys(bits: Hashes, grams: Hashes, m: int) -> int:
+    """Move those of the first `m` grams that `bits` knows to the front; how many.
+
+    Without a branch, so that the look-ups overlap instead of waiting for one another.
+    """
+    edge = np.uint64(64 * len(bits) - 1)
+    count = 0
+    for i in range(m):
+        gram = grams[i]
+        bit = (gram >> np.uint64(20)) & edge
+        grams[count] = gram
+        count += np.int64((bits[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1))
+    return count
+
+
+@compiled
+def find_key(keys: Hashes, slots: Ints, key: Any) -> int:
     """The position of `key` in `keys`, or -1."""
-    bit = (key >> np.uint64(20)) & np.uint64(64 * len(bits) - 1)
-    if (bits[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1) == np.uint64(0):
-        return -1
     last = np.uint64(len(slots) - 1)
     at = key & last
     while slots[at] >= 0:

@@ -150,10 +150,12 @@ def _twins(
     """
     from aidp.near_kernel import resolve
 
-    buckets = np.empty((len(values), len(keys)), np.int32)
+    buckets = np.full((len(values), len(keys)), -1, np.int32)
     count = 0
     for band, band_key in enumerate(keys):
-        buckets[:, band], count = _shared_buckets(band_key, count)
+        rows, numbers = _shared_buckets(band_key)
+        buckets[rows, band] = numbers + count
+        count += int(numbers.max(initial=-1)) + 1
     rows = np.flatnonzero((buckets >= 0).any(axis=1))
     twins = np.arange(len(values))
     if len(rows):
@@ -165,14 +167,20 @@ def _twins(
     return twins
 
 
-def _shared_buckets(keys: npt.NDArray[np.uint32], first: int) -> tuple[npt.NDArray[np.int32], int]:
-    """A number from `first` on for every key that occurs twice, -1 for the others."""
-    order = np.argsort(keys)
-    ranked = keys[order]
-    starts = np.ones(len(keys), np.bool_)
-    starts[1:] = ranked[1:] != ranked[:-1]
-    alone = starts & np.append(starts[1:], True)
-    numbers = np.cumsum(starts & ~alone) - 1 + first
-    buckets = np.empty(len(keys), np.int32)
-    buckets[order] = np.where(alone, -1, numbers)
-    return buckets, int(first + (starts & ~alone).sum())
+def _shared_buckets(keys: npt.NDArray[np.uint32]) -> tuple[IntArray, IntArray]:
+    """The rows whose key occurs at least twice, and a number from 0 on for each such key.
+
+    Keys that two bitmaps show to be alone are not sorted.
+    """
+    from aidp.near_kernel import maybe_repeated
+
+    rows = np.empty(len(keys) + 1, np.int64)
+    words = 1 << max(0, (16 * len(keys) - 1).bit_length() - 6)
+    once, twice = np.zeros(words, np.uint64), np.zeros(words, np.uint64)
+    rows = rows[: maybe_repeated(keys, once, twice, rows)]
+    rows = rows[np.argsort(keys[rows], kind="stable")]
+    ranked = keys[rows]
+    same = ranked[1:] == ranked[:-1]
+    shared = np.append(same, False) | np.append(False, same)[: len(ranked)]
+    starts = ~np.append(False, same)[: len(ranked)]
+    return rows[shared], np.cumsum(starts[shared]) - 1

@@ -69,6 +69,8 @@ def decontaminate(
     Raises:
         AidpError: A column is missing or holds no text, or an option is out of range.
     """
+    from aidp.kernels import word_hashes
+
     _check(n, method, overlap, short_overlap)
     evaluation = joined_texts(table_of(against), against_column or column)
     if method == "smiles":
@@ -76,11 +78,16 @@ def decontaminate(
         evaluation = canonical_series(evaluation, num_proc=num_proc)
         return keeping_by_reason(_equal(rows, evaluation).astype(np.int64), ("same molecule",))
     texts = _readable(table, column)
-    codes = _equal_loosely(table, column, texts, evaluation).astype(np.int64)
-    reasons = ("equal to an evaluation row", "shares word grams", "shares character grams")
-    for one in _passes(evaluation.unique(maintain_order=True), method, n, overlap, short_overlap):
-        found = _shared(texts, one, max_document_frequency, num_proc)
+    hashes = np.empty(len(texts), np.uint64)
+    passes = _passes(evaluation.unique(maintain_order=True), method, n, overlap, short_overlap)
+    if not any(one.words for one in passes):
+        word_hashes(texts.data, texts.offsets, hashes)
+    codes = np.zeros(len(texts), np.int64)
+    for one in passes:
+        found = _shared(texts, one, max_document_frequency, num_proc, hashes)
         codes[(codes == 0) & found] = 2 if one.words else 3
+    codes[_equal_loosely(table, column, hashes, evaluation)] = 1
+    reasons = ("equal to an evaluation row", "shares word grams", "shares character grams")
     return keeping_by_reason(codes, reasons, notes={"evaluation_rows": len(evaluation)})
 
 
@@ -125,20 +132,31 @@ def _equal(rows: pl.Series, evaluation: pl.Series) -> BoolArray:
 
 
 def _equal_loosely(
-    table: pa.Table, column: str | list[str], texts: TextBuffer, evaluation: pl.Series
+    table: pa.Table,
+    column: str | list[str],
+    hashes: npt.NDArray[np.uint64],
+    evaluation: pl.Series,
 ) -> BoolArray:
-    """Which rows equal an evaluation row in `loose` normal form: by hash, then by comparison."""
-    from aidp.kernels import whole_hashes
+    """Which rows equal an evaluation row in `loose` normal form.
+
+    Equal forms have equal words, so the `hashes` of the words find them and the forms decide.
+    """
+    import polars as pl
+
+    from aidp.kernels import word_hashes
 
     sealed = _series_readable(evaluation)
-    hashes, known = np.empty(len(texts), np.uint64), np.empty(len(sealed), np.uint64)
-    whole_hashes(texts.data, texts.offsets, LOOSE_BYTES, hashes)
-    whole_hashes(sealed.data, sealed.offsets, LOOSE_BYTES, known)
-    suspects = np.flatnonzero(np.isin(hashes, known))
-    equal = np.zeros(len(texts), np.bool_)
+    known = np.empty(len(sealed), np.uint64)
+    word_hashes(sealed.data, sealed.offsets, known)
+    suspects = np.flatnonzero(pl.Series(hashes).is_in(pl.Series(known).implode()).to_numpy())
+    equal = np.zeros(len(hashes), np.bool_)
     if len(suspects):
         some = joined_texts(table, column).gather(suspects)
-        equal[suspects] = _equal(normal_form(some, "loose"), normal_form(evaluation, "loose"))
+        equal[suspects] = _equal(some, evaluation)
+        rest = ~equal[suspects]
+        found = np.isin(known, hashes[suspects[rest]])
+        loose = normal_form(some.filter(rest), "loose")
+        equal[suspects[rest]] = _equal(loose, normal_form(evaluation.filter(found), "loose"))
     return equal
 
 
@@ -193,8 +211,17 @@ class _Index:
     sizes: npt.NDArray[np.int64]
 
 
-def _shared(buffer: TextBuffer, one: _Pass, frequency: float, threads: int) -> BoolArray:
-    """Which texts share enough with one evaluation text."""
+def _shared(
+    buffer: TextBuffer,
+    one: _Pass,
+    frequency: float,
+    threads: int,
+    hashes: npt.NDArray[np.uint64],
+) -> BoolArray:
+    """Which texts share enough with one evaluation text; a pass over words fills `hashes`.
+
+    The bytes are read once for both, because reading them takes longest.
+    """
     from aidp.overlap_kernel import find_overlaps
 
     sealed = _series_readable(one.texts)
@@ -220,6 +247,7 @@ def _shared(buffer: TextBuffer, one: _Pass, frequency: float, threads: int) -> B
             one.words,
             best[start:stop],
             share[start:stop],
+            hashes[start:stop],
         )
 
     over_parts(look, buffer, threads)
@@ -232,18 +260,19 @@ def _index(buffer: TextBuffer, one: _Pass, frequency: float) -> _Index:
     size = int(buffer.offsets[-1] - buffer.offsets[0]) + 1
     grams, texts = np.empty(size, np.uint64), np.empty(size, np.int64)
     count = kernels.all_grams(buffer.data, buffer.offsets, one.words, one.n, grams, texts)
-    order = np.lexsort((texts[:count], grams[:count]))
+    order = np.argsort(grams[:count], kind="stable")
     grams, texts = grams[:count][order], texts[:count][order]
     new = np.ones(count, np.bool_)
     new[1:] = (grams[1:] != grams[:-1]) | (texts[1:] != texts[:-1])
     grams, texts = grams[new], texts[new]
-    keys, counts = np.unique(grams, return_counts=True)
+    first = np.flatnonzero(np.append(True, grams[1:] != grams[:-1])[: len(grams)])
+    keys, counts = grams[first], np.diff(first, append=len(grams))
     common = counts > max(LEAST_FREQUENT, frequency * len(buffer))
     kept = ~np.repeat(common, counts)
     starts = np.concatenate([[0], np.cumsum(np.where(common, 0, counts))]).astype(np.int64)
     postings = texts[kept]
     slots = np.full(1 << max(4, int(2 * len(keys)).bit_length()), -1, np.int64)
-    bits = np.zeros(max(64, len(slots) // 4), np.uint64)
+    bits = np.zeros(max(64, len(slots) // 16), np.uint64)
     kernels.fill_table(keys, slots, bits)
     sizes = np.bincount(postings, minlength=len(buffer))
     return _Index(keys, slots, bits, starts, postings, sizes)

@@ -6,7 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from aidp.kernels import Bytes, Floats, Hashes, Ints, compiled, find_key, longest, text_grams
+from aidp.kernels import (
+    Bytes,
+    Floats,
+    Hashes,
+    Ints,
+    compiled,
+    find_key,
+    likely_keys,
+    longest,
+    sequence_hash,
+    text_units,
+    unit_grams,
+)
 
 
 @compiled
@@ -24,6 +36,7 @@ def find_overlaps(
     both_ways: bool,
     best: Ints,
     share: Floats,
+    hashes: Hashes,
 ) -> None:
     """For each text the evaluation text it shares most with, into `best` and `share`.
 
@@ -41,6 +54,7 @@ def find_overlaps(
         both_ways: Whether a text that lies within an evaluation text counts as well.
         best: Out: the evaluation text, -1 for none, shape (texts,).
         share: Out: the larger share, 0 to 1, shape (texts,).
+        hashes: Out, where units are words: one hash of all words of each text, shape (texts,).
     """
     units = np.empty(longest(offsets), np.uint64)
     grams = np.empty(longest(offsets), np.uint64)
@@ -49,11 +63,14 @@ def find_overlaps(
     places = np.zeros(len(sizes), np.int64)
     touched = np.empty(len(sizes), np.int64)
     for row in range(len(offsets) - 1):
-        m = text_grams(data, offsets[row], offsets[row + 1], words, n, units, grams)
+        m = text_units(data, offsets[row], offsets[row + 1], words, units)
+        if words:
+            hashes[row] = sequence_hash(units, m)
+        m = unit_grams(units, m, n, grams)
         own = m
         hit = 0
-        for i in range(m):
-            key = find_key(keys, slots, bits, grams[i])
+        for i in range(likely_keys(bits, grams, m)):
+            key = find_key(keys, slots, grams[i])
             if key < 0:
                 continue
             if starts[key] == starts[key + 1]:
