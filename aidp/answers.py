@@ -15,6 +15,7 @@ from aidp.schema import set_column, strings
 
 @operator(
     each_row=True,
+    summed=("rewritten",),
     example='normalise_list(data, column="answer", separators=[";", "|"], target_separator=", ")',
 )
 def normalise_list(

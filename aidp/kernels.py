@@ -234,7 +234,7 @@ def likely_keys(bits: Hashes, grams: Hashes, m: int) -> int:
         gram = grams[i]
         bit = (gram >> np.uint64(20)) & edge
         grams[count] = gram
-        count += np.int64((bits[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1))
+        count += int((bits[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1))
     return count
 
 

@@ -38,7 +38,9 @@ UNKNOWN = "unknown"
 
 
 @operator(
-    each_row=True, example='filter_by_language(data, column="prompt", languages=["en", "zh"])'
+    each_row=True,
+    summed=("languages",),
+    example='filter_by_language(data, column="prompt", languages=["en", "zh"])',
 )
 def filter_by_language(
     table: pa.Table,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -84,7 +82,7 @@ def maybe_repeated(keys: Words32, once: Hashes, twice: Hashes, out: Ints) -> int
     for i in range(len(keys)):
         bit = np.uint64(keys[i]) & edge
         out[count] = i
-        count += np.int64((twice[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1))
+        count += int((twice[bit >> np.uint64(6)] >> (bit & np.uint64(63))) & np.uint64(1))
     return count
 
 
@@ -127,12 +125,11 @@ def equal_texts(data: Bytes, offsets: Ints, one: int, other: int) -> bool:
     """Whether two texts have the same bytes."""
     a, b = offsets[one], offsets[other]
     size = offsets[one + 1] - a
-    if offsets[other + 1] - b != size:
-        return False
-    for i in range(size):
-        if data[a + i] != data[b + i]:
-            return False
-    return True
+    same = 0 if offsets[other + 1] - b == size else size + 1
+    if same == 0:
+        while same < size and data[a + same] == data[b + same]:
+            same += 1
+    return bool(same == size)
 
 
 @compiled

@@ -6,7 +6,7 @@ import functools
 import importlib
 import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -72,6 +72,7 @@ class Operator:
         function: `(table, **options) -> Effect`.
         each_row: Whether its verdict on a row needs no other row of the same table, so that
             rows can be worked on in any batches.
+        summed: Notes that add up over batches; its other notes are the same for each batch.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Operator:
     example: str
     function: Callable[..., Effect]
     each_row: bool = False
+    summed: tuple[str, ...] = ()
 
     @functools.cached_property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -102,6 +104,13 @@ class Operator:
         return {
             name: _identity_of(value) for name, value in params.items() if name not in EXECUTION
         }
+
+    def merged_notes(self, notes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The notes on all rows, from the notes on each batch of them."""
+        merged = dict(notes[0])
+        for name in self.summed:
+            merged[name] = _total([one[name] for one in notes])
+        return merged
 
     def effect(self, table: pa.Table, params: Mapping[str, Any]) -> Effect:
         """What it would do to `table`, before any row is copied.
@@ -165,12 +174,17 @@ class Operator:
 
 
 def operator(
-    *, version: int = 1, cost: Cost = "linear", example: str, each_row: bool = False
+    *,
+    version: int = 1,
+    cost: Cost = "linear",
+    example: str,
+    each_row: bool = False,
+    summed: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Effect]], Operator]:
     """Make an operator of a function `(table, *, options) -> Effect`."""
 
     def wrap(function: Callable[..., Effect]) -> Operator:
-        made = Operator(function.__name__, version, cost, example, function, each_row)
+        made = Operator(function.__name__, version, cost, example, function, each_row, summed)
         for name in ("__module__", "__qualname__", "__doc__", "__name__"):
             object.__setattr__(made, name, getattr(function, name))
         object.__setattr__(made, "__signature__", _public_signature(function))
@@ -223,6 +237,14 @@ def _identity_of(value: Any) -> Any:
     if callable(value):
         return {"callable": _callable_id(value)}
     return value
+
+
+def _total(values: Sequence[Any]) -> Any:
+    """The sum of numbers, or of the numbers under each name."""
+    if not isinstance(values[0], Mapping):
+        return sum(values)
+    names = dict.fromkeys(name for one in values for name in one)
+    return {name: sum(one.get(name, 0) for one in values) for name in names}
 
 
 def _callable_id(function: Callable[..., object]) -> str:

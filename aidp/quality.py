@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 RULES = ("length", "words", "letters", "symbols", "lines", "variety")
 
 
-@operator(each_row=True, example='score_text_quality(data, column="prompt", output="quality")')
+@operator(
+    each_row=True,
+    summed=("rows_that_break",),
+    example='score_text_quality(data, column="prompt", output="quality")',
+)
 def score_text_quality(
     table: pa.Table, *, column: str | list[str] = "text", output: str = "quality"
 ) -> Effect:
