@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ft_bench.record import Gain, Interval
 
-__all__ = ["FLAGS", "Flag", "is_void", "void_gain"]
+__all__ = ["FLAGS", "Flag", "flag_words", "is_void", "void_gain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,11 @@ FLAGS: dict[str, Flag] = {
     "validation-rows-in-training": Flag("brought validation rows into a training set", void=False),
     "weights-changed": Flag("the weights are not those that the training left", void=True),
 }
+
+
+def flag_words(name: str) -> str:
+    """A flag's name and meaning."""
+    return f"{name}: {FLAGS[name].meaning}" if name in FLAGS else name
 
 
 def is_void(flags: Iterable[str]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from ft_bench.cli import config, doctor, eval, leaderboard, plugins, runs, score, tasks, tree
+from ft_bench.cli import audit, config, doctor, eval, leaderboard, plugins, runs, score, tasks, tree
 from ft_bench.cli._output import Output
 from ft_bench.errors import FtBenchError
 
@@ -27,6 +27,7 @@ app.add_typer(runs.app, name="runs")
 app.command("tree")(tree.show)
 app.command("leaderboard")(leaderboard.show)
 app.command("score")(score.score)
+app.command("audit")(audit.audit)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(plugins.app, name="plugins")
 app.command("doctor")(doctor.doctor)

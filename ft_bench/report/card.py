@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ft_bench.integrity import flag_words
 from ft_bench.record import Card, Gain, Interval
 from ft_bench.report.cells import field, wrap
 from ft_bench.report.figures import (
@@ -16,7 +17,7 @@ from ft_bench.report.figures import (
     signed,
     usage,
 )
-from ft_bench.report.recipe import overlap_words, recipe_words
+from ft_bench.report.recipe import lineage_words, overlap_words, recipe_words
 
 __all__ = ["card_text", "delta_words", "headline", "normalised_words", "selected_words", "warnings"]
 
@@ -95,14 +96,14 @@ def warnings(card: Card) -> list[str]:
             f"The base gave no valid answer to {percent(invalid)} of the test: part of the gain is "
             "the form of the answers."
         )
-    leaks = [item for item in card.overlap if item.exact or item.near]
+    leaks = [item for item in card.overlap if item.exact]
     if leaks:
         found.append("Rows of the training set also stand in an evaluation split; see overlap.")
     if card.gain.weak:
         found.append(
             "Weak denominator: reference and base lie so close that a gain in percent says little."
         )
-    return [*found, *(f"Flag: {flag}" for flag in card.flags)]
+    return [*found, *(f"Flag: {flag_words(flag)}" for flag in card.flags)]
 
 
 def card_text(card: Card, width: int = 80) -> str:
@@ -123,6 +124,7 @@ def _fields(card: Card) -> list[tuple[str, str]]:
         ("selected", selected_words(card)),
         *(("recipe" if not place else "", line) for place, line in enumerate(_recipe(card))),
         *_overlap(card),
+        ("weights", lineage_words(card.lineage)),
         ("search", _search(card)),
         ("cost", usage(card.usage)),
         ("limits", limits(card.budget)),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ft_bench.files import write_text
+from ft_bench.integrity import flag_words
 from ft_bench.record import Failed, Opened, Score, Settled, Trained
 from ft_bench.report import card as card_words
 from ft_bench.report import figures, recipe
@@ -83,6 +84,8 @@ def _environment() -> Environment:
     environment.filters |= {"clip": _clip, "cut": cut, "limits": figures.limits}
     environment.globals |= {
         "change_words": recipe.change_words,
+        "flag_words": flag_words,
+        "lineage_words": recipe.lineage_words,
         "overlap_words": recipe.overlap_words,
         "passages": recipe.passages,
         "recipe_words": recipe.recipe_words,

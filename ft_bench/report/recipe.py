@@ -8,12 +8,13 @@ from typing import Any
 
 from ft_bench.digest import canonical_json
 from ft_bench.plan import Change, DataRecipe, Variant
-from ft_bench.record import Overlap
+from ft_bench.record import Lineage, Overlap
 from ft_bench.report.figures import percent
 
 __all__ = [
     "Passage",
     "change_words",
+    "lineage_words",
     "overlap_words",
     "passages",
     "recipe_words",
@@ -142,4 +143,20 @@ def overlap_words(overlap: Overlap) -> str:
     counts = f"{overlap.exact:,} exact, {overlap.ngram13:,} by 13-gram, {overlap.near:,} near"
     touched = max(overlap.exact, overlap.ngram13, overlap.near)
     share = f" ({percent(touched / overlap.rows)})" if overlap.rows and touched else ""
-    return f"{overlap.split}: {counts} of {overlap.rows:,} rows{share}"
+    brought = f", {overlap.leaked:,} of them brought in" if overlap.leaked else ""
+    return f"{overlap.split}: {counts} of {overlap.rows:,} rows{share}{brought}"
+
+
+def lineage_words(lineage: Lineage | None) -> str:
+    """Whether the weights are the permitted base plus a delta."""
+    if lineage is None:
+        return "not measured"
+    if lineage.faults:
+        return f"NOT the base plus a delta: {'; '.join(lineage.faults)}"
+    if lineage.kind == "adapter":
+        return f"the base with an adapter on {lineage.changed:,} matrices"
+    return (
+        f"the base plus a delta: {lineage.changed:,} of {lineage.tensors:,} tensors moved, median "
+        f"cosine {lineage.cosine or 0.0:.3f}, largest relative delta "
+        f"{lineage.relative_delta or 0.0:.3g}"
+    )
