@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ft_bench.digest import digest
 from ft_bench.errors import FailureKind, JobFailed
-from ft_bench.files import write_json
+from ft_bench.files import open_beneath, write_json
 from ft_bench.plan import DataRecipe
 from ft_bench.prepare import Prepared
 from ft_bench.protocols import DataBuilder
@@ -133,27 +133,45 @@ class Datasets:
             part.replace(path)
         return Made(name, path, len(dataset), rows_read, dict(lineage))
 
+    def outside(self, recipe: DataRecipe) -> list[str]:
+        """Sources of a recipe that are files outside the workspace, by whatever way they are named.
+
+        The task's own public files do not count: an agent that was told of them may name them.
+        """
+        public = {self.data.train.resolve(), self.data.validation.resolve()}
+        found = []
+        for source in recipe.sources:
+            path = self._path(source.id)
+            inside = path.is_relative_to(self.workspace.resolve())
+            if not inside and path not in public and path.exists():
+                found.append(source.id)
+        return found
+
     def _sources(self, recipe: DataRecipe) -> dict[str, Any]:
         wanted = {source.id for source in recipe.sources}
         found: dict[str, Any] = {"train": self._train, "validation": self._validation}
         for name in sorted(wanted - {"train"}):
-            path = self._file(name)
-            if path is None:
+            stream = open_beneath(self.workspace, self._path(name))
+            if stream is None:
                 raise JobFailed(
                     "DATA_SOURCE",
                     f"source {name!r} is unknown; expected 'train' or a workspace file",
                 )
             try:
-                found[name] = _load(path)
+                with stream:
+                    found[name] = _load(stream)
             except ValueError as cause:
                 why = " ".join(str(cause).split())[:300]
                 raise JobFailed("DATA_SOURCE", f"source {name!r} is no JSONL: {why}") from cause
         return found
 
     def _file(self, name: str) -> Path | None:
-        path = (self.workspace / name).resolve()
+        path = self._path(name)
         inside = path.is_relative_to(self.workspace.resolve())
         return path if inside and path.is_file() and name != "train" else None
+
+    def _path(self, name: str) -> Path:
+        return (self.workspace / name).resolve()
 
     @cached_property
     def _train(self) -> Any:
@@ -164,7 +182,7 @@ class Datasets:
         return _load(self.data.validation)
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path | IO[bytes]) -> Any:
     import datasets
     import pyarrow.json as arrow_json
 

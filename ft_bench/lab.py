@@ -193,6 +193,7 @@ class MeteredLab:
             self.ledger.check_wall()
             started = time.monotonic()
             try:
+                self._check_sources(recipe)
                 made = self.datasets.build(recipe, self.brief.max_samples)
                 overlap = self._validation.overlap(made.prompts())
                 self._check_leak(overlap)
@@ -468,6 +469,13 @@ class MeteredLab:
             pool=(str(row["prompt"]) for row in read_rows(self.setting.data.train)),
             near=registry.backend("overlap", "aidp"),
         )
+
+    def _check_sources(self, recipe: DataRecipe) -> None:
+        """Refuse a recipe that reads what lies outside the workspace."""
+        if outside := self.datasets.outside(recipe):
+            words = f"a recipe names {outside[0][:200]!r}, which lies outside the workspace"
+            self.flag("forbidden-path", words)
+            raise JobFailed("POLICY", f"{words}; expected 'train' or a workspace file")
 
     def _check_leak(self, overlap: Overlap) -> None:
         """Refuse validation rows that the training pool does not hold: they were copied there."""

@@ -22,6 +22,7 @@ from ft_bench.errors import (
     JobFailed,
     boundary,
 )
+from ft_bench.evidence import Evidence
 from ft_bench.files import write_json
 from ft_bench.finish import finish
 from ft_bench.lab import BASE, MeteredLab, Setting
@@ -142,7 +143,9 @@ class _Run:
             journal.open_attempt()
             lab = self._lab(journal)
             lab.evaluate(BASE)
+            evidence = Evidence(lab)
             ending = self._agent(lab)
+            evidence.restore()
             if not ending.grade:
                 raise _ungraded(ending)
             card = finish(lab, self.prelude.base, self.request, ending.status, ending.reason)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from ft_bench.digest import canonical_json, digest
 from ft_bench.errors import ChainBroken, DataMissing, StoreBusy
+from ft_bench.files import write_text
 from ft_bench.record import Card, Event, Opened, RunManifest
 
 __all__ = [
@@ -130,6 +131,8 @@ class Journal:
         self._lock = _hold(paths.lock)
         try:
             self.events, good = read_events(paths.events)
+            # Kept as it was read: an older line may lack what the record has by now.
+            self._text = bytearray(paths.events.read_bytes()[:good] if good else b"")
             self._stream: IO[bytes] = paths.events.open("ab")
             self._stream.truncate(good)
         except BaseException:
@@ -155,6 +158,7 @@ class Journal:
         bare = Event(seq=len(self.events), time=time.time(), body=body, prev=self.head)
         line = canonical_json(bare.model_copy(update={"hash": _hash(bare)})).encode("utf-8")
         event = Event.model_validate_json(line)
+        self._text += line + b"\n"
         self._stream.write(line + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
@@ -168,6 +172,16 @@ class Journal:
         attempt = 1 + sum(isinstance(body, Opened) for body in self.bodies)
         self.append(Opened(attempt=attempt, pid=os.getpid()))
         return attempt
+
+    def restore(self) -> bool:
+        """Whether the file had been altered while it was open; what was written stands again."""
+        with contextlib.suppress(OSError):
+            if self.paths.events.read_bytes() == self._text:
+                return False
+        write_text(self.paths.events, self._text.decode("utf-8"))
+        self._stream.close()
+        self._stream = self.paths.events.open("ab")
+        return True
 
     def close(self) -> None:
         """Let go of the run."""

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ft_bench.files import write_json, write_lines, write_text
+from ft_bench.files import open_beneath, write_json, write_lines, write_text
 from ft_bench.plan import Variant
 
 
@@ -41,3 +43,37 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         write_lines(path, torn())
     assert path.read_text() == "old"
     assert [item.name for item in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_file_below_a_folder_is_opened_by_any_way_that_stays_in_it(tmp_path: Path) -> None:
+    inside = tmp_path / "work"
+    (inside / "deep").mkdir(parents=True)
+    (inside / "deep" / "a").write_text("a")
+    (inside / "link").symlink_to("deep/a")
+    for path in (inside / "deep" / "a", inside / "link", inside / "deep" / ".." / "link"):
+        stream = open_beneath(inside, path)
+        assert stream is not None
+        with stream:
+            assert stream.read() == b"a"
+
+
+def test_nothing_outside_a_folder_is_opened_and_nothing_that_is_no_file(tmp_path: Path) -> None:
+    inside = tmp_path / "work"
+    inside.mkdir()
+    (tmp_path / "secret").write_text("s")
+    (inside / "link").symlink_to("../secret")
+    (inside / "up").symlink_to("..")
+    os.mkfifo(inside / "pipe")
+    for name in ("link", "up/secret", "../secret", "pipe", "gone", ".", "/etc/hostname"):
+        assert open_beneath(inside, inside / name) is None
+
+
+def test_writing_does_not_follow_a_link_that_waits_under_the_temporary_name(
+    tmp_path: Path,
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("old")
+    part = f".a.{os.getpid()}.{threading.get_ident()}"
+    (tmp_path / part).symlink_to(victim)
+    write_text(tmp_path / "a", "new")
+    assert (victim.read_text(), (tmp_path / "a").read_text()) == ("old", "new")
