@@ -19,7 +19,7 @@ from ft_bench.audit import Reference, tolerated
 from ft_bench.budget import Budget
 from ft_bench.dataset import Datasets
 from ft_bench.digest import derive_seed, digest
-from ft_bench.errors import JobFailed, PlanInvalid, UsageError
+from ft_bench.errors import FailureKind, JobFailed, PlanInvalid, UsageError
 from ft_bench.files import write_text
 from ft_bench.job import EvaluateJob, Job, JobOutcome, ModelRef, TrainJob, finished, read_outcome
 from ft_bench.ledger import Ledger
@@ -213,7 +213,10 @@ class MeteredLab:
             return self.ledger.record(body)
 
     def train(self, node: int, variant: int, dataset: str, replica: int = 0) -> Trained:
-        """Train one variant of a node's plan on a dataset that `build` made."""
+        """Train one variant of a node's plan on a dataset that `build` made.
+
+        The dataset is made by the variant's own recipe, or from files that the agent wrote.
+        """
         model = model_id(node, variant, replica)
         key = f"trained {model}"
         with self.ledger.lock:
@@ -302,6 +305,18 @@ class MeteredLab:
                     node=node, status="succeeded" if scored else "failed", diagnosis=diagnosis
                 )
             )
+
+    def give_up(self, node: int, cause: str, kind: FailureKind = "EXECUTOR_GAVE_UP") -> None:
+        """Record why nothing of a node can be carried out: it fails with that."""
+        key = f"gave up {node}"
+        with self.ledger.lock:
+            if self.ledger.show(key) is None:
+                self._node(node)
+                self.ledger.record(
+                    Failed(
+                        node=node, variant=None, phase="plan", failure=kind, cause=cause, key=key
+                    )
+                )
 
     def submit(self, model: str, reason: str) -> None:
         """Name the model that goes to the sealed test. The last call counts."""
@@ -439,7 +454,8 @@ class MeteredLab:
 
     def _dataset(self, node: int, dataset: str, recipe: DataRecipe) -> Built:
         for built in self._node(node).datasets:
-            if built.dataset == dataset and digest(built.recipe) == digest(recipe):
+            own = digest(built.recipe) == digest(recipe)
+            if built.dataset == dataset and (own or built.recipe.is_written()):
                 return built
         raise UsageError(
             f"node {node} has no dataset {dataset[:12]!r} by this recipe; build it first"

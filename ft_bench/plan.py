@@ -68,6 +68,10 @@ class DataRecipe(_Frozen):
     steps: tuple[Operation, ...] = ()
     max_samples: int | None = Field(default=None, gt=0)
 
+    def is_written(self) -> bool:
+        """Whether all rows come from files that the agent itself wrote to its workspace."""
+        return bool(self.sources) and all(source.id != "train" for source in self.sources)
+
 
 class Lora(_Frozen):
     """A low-rank adapter (peft): rank, scale and where it sits."""

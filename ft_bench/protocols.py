@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ft_bench.errors import FailureKind
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.record import Built, Diagnosis, Evaluated, Trained, Usage
 from ft_bench.task import Metric
@@ -183,6 +184,8 @@ class Lab(Protocol):
     def train(self, node: int, variant: int, dataset: str, replica: int = 0) -> Trained:
         """Train one variant of a node's plan on a dataset made by `build`.
 
+        The dataset is made by the variant's own recipe, or from files that the agent wrote.
+
         Raises:
             JobFailed: with the kind of failure; recorded.
             BudgetExhausted: before anything is started.
@@ -207,6 +210,10 @@ class Lab(Protocol):
 
     def conclude(self, node: int, diagnosis: Diagnosis) -> None:
         """Close a node."""
+        ...
+
+    def give_up(self, node: int, cause: str, kind: FailureKind = "EXECUTOR_GAVE_UP") -> None:
+        """Record why nothing of a node can be carried out: it fails with that."""
         ...
 
     def submit(self, model: str, reason: str) -> None:

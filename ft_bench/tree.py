@@ -217,6 +217,29 @@ def _with_dataset(node: Node, body: Built) -> Node:
     )
 
 
+def _elsewhere(item: Outcome, failed: Failed) -> bool:
+    """Whether a dataset that could not be made is that of another recipe than the outcome's."""
+    return (
+        failed.phase == "build"
+        and failed.key.partition(" ")[0] == "built"
+        and (not failed.key.endswith(digest(item.recipe)))
+    )
+
+
+def _on_its_dataset(node: Node, item: Outcome, trained: Trained) -> Outcome:
+    """The outcome with its training, and with the recipe of the dataset that was really used.
+
+    A file that the agent wrote may have taken the place of the plan's recipe, or of one that could
+    not be built.
+    """
+    failure = None if item.failure and item.failure.phase == "build" else item.failure
+    if item.dataset is None or item.dataset.dataset != trained.dataset:
+        for built in node.datasets:
+            if built.dataset == trained.dataset:
+                item = replace(item, dataset=built, recipe=built.recipe)
+    return replace(item, trained=trained, failure=failure)
+
+
 def _replica(confirmation: tuple[int, Score]) -> int:
     return confirmation[0]
 
@@ -226,9 +249,9 @@ def _with_outcome(node: Node, body: Trained | Evaluated | Failed) -> Node:
         if body.variant is not None and item.index != body.variant:
             return item
         if isinstance(body, Failed):
-            return item if body.replica else replace(item, failure=body)
+            return item if body.replica or _elsewhere(item, body) else replace(item, failure=body)
         if isinstance(body, Trained):
-            return item if body.replica else replace(item, trained=body)
+            return item if body.replica else _on_its_dataset(node, item, body)
         if body.replica:
             fresh = dict(item.confirmations) | {body.replica: body.score}
             return replace(item, confirmations=tuple(sorted(fresh.items(), key=_replica)))

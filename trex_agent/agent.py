@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed
 from ft_bench.errors import BudgetExhausted
-from ft_bench.protocols import Lab
+from ft_bench.protocols import LLM, Lab
 from ft_bench.record import Diagnosis
 from ft_bench.tree import Tree
 from trex_agent.confirm import confirm, verdict
 from trex_agent.diagnosis import Depth, diagnose
 from trex_agent.executor import carry_out
+from trex_agent.executor.conversation import Bounds
+from trex_agent.executor.ladder import Confinement, Rung, executor_of
 from trex_agent.insights import insights
 from trex_agent.researcher import Researcher
 from trex_agent.search.policy import policy
@@ -31,6 +33,9 @@ class TrexOptions(BaseModel):
     no training may cost over `max_work` times the baseline's rows seen; `patience` ends the
     search after so many nodes without a new best, `failures` after so many failed ones in a row;
     `diagnosis` "metrics" compares scores alone and looks at no bad case.
+    `executor` is who carries nodes out; one with a language model talks for at most `rounds` of
+    `turns` each and `executor_tokens` a node, and its commands run in `sandbox`. Without `aidp`
+    neither it nor the plans have AIDP's operators.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +50,12 @@ class TrexOptions(BaseModel):
     max_work: float = Field(default=3.0, gt=0)
     surrogate: bool = True
     diagnosis: Depth = "full"
+    executor: Rung = "recipe"
+    aidp: bool = True
+    rounds: int = Field(default=2, ge=1, le=10)
+    turns: int = Field(default=24, ge=1, le=200)
+    executor_tokens: int = Field(default=400_000, ge=1)
+    sandbox: Confinement = "bwrap"
 
 
 class Trex:
@@ -53,8 +64,15 @@ class Trex:
     name = "trex"
     Options = TrexOptions
 
-    def __init__(self, options: TrexOptions, backend: None) -> None:
+    def __init__(self, options: TrexOptions, backend: LLM | None) -> None:
         self.options, self.backend = options, backend
+        self.execute = executor_of(
+            options.executor,
+            backend,
+            aidp=options.aidp,
+            bounds=Bounds(options.rounds, options.turns, options.executor_tokens),
+            sandbox=options.sandbox,
+        )
 
     def run(self, lab: Lab) -> None:
         """Search until a limit, then confirm and submit. A function of what the Lab shows."""
@@ -73,9 +91,10 @@ class Trex:
             min(options.variants, most),
             max_work=options.max_work,
             use_surrogate=options.surrogate,
+            aidp=options.aidp,
         )
         first = researcher.baseline(min(options.root_variants, most))
-        carry_out(lab, lab.propose(None, first), self._look)
+        carry_out(lab, lab.propose(None, first), self._look, self.execute)
         self._search(lab, researcher)
         confirm(lab, options.confirm_top, options.confirm_seeds)
 
@@ -96,7 +115,7 @@ class Trex:
             plan = researcher.propose(lab.tree, parent) if parent is not None else None
             if parent is None or plan is None:
                 return
-            carry_out(lab, lab.propose(parent, plan), self._look)
+            carry_out(lab, lab.propose(parent, plan), self._look, self.execute)
 
 
 def _stuck(tree: Tree, options: TrexOptions) -> bool:

@@ -70,6 +70,7 @@ class Researcher:
         variants: how many configurations a node tries.
         max_work: the most work of one training, in multiples of the baseline's.
         use_surrogate: without it, candidates are ranked by what the survey promises.
+        aidp: without it, a recipe has sources and caps but no operators.
     """
 
     def __init__(
@@ -80,9 +81,10 @@ class Researcher:
         *,
         max_work: float = 3.0,
         use_surrogate: bool = True,
+        aidp: bool = True,
     ) -> None:
         self.brief, self.survey, self.max_work = brief, survey, max_work
-        self.variants, self.use_surrogate = variants, use_surrogate
+        self.variants, self.use_surrogate, self.aidp = variants, use_surrogate, aidp
 
     def baseline(self, variants: int) -> ExperimentPlan:
         """The root: a small grid of learning rates on the raw pool."""
@@ -109,7 +111,7 @@ class Researcher:
         for strategy in CHOICES:
             found = self._candidates(tree, node, origin, strategy, rng)
             options[strategy] = [
-                item for item in found if item.key not in tried and self._affordable(item)
+                item for item in found if item.key not in tried and self._allowed(item)
             ]
         possible = [strategy for strategy in CHOICES if options[strategy]]
         if not possible:
@@ -118,8 +120,13 @@ class Researcher:
         chosen = self._best(tree, node, options[strategy], rng)
         return self._plan(strategy, chosen, node)
 
-    def _affordable(self, item: Candidate) -> bool:
-        """Whether a training would stay within the work that one may cost."""
+    def _allowed(self, item: Candidate) -> bool:
+        """Whether a training stays within the work that one may cost, and its recipe within AIDP.
+
+        AIDP may be switched off; a recipe then names no operator.
+        """
+        if item.recipe.steps and not self.aidp:
+            return False
         first = root_variants(self.brief, 1)[0]
         return (item.scheme.samples or 0) <= self.max_work * (first.samples or 1)
 

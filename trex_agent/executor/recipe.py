@@ -1,11 +1,11 @@
-"""Executor: carries out a node's plan with the Lab's verbs; needs no language model.
+"""Recipe: the rung that compiles a plan's recipe to datasets; needs no language model.
 
 One pilot variant runs alone; once one has worked, the others run side by side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -16,17 +16,20 @@ from ft_bench.protocols import Lab
 from ft_bench.record import Diagnosis, Evaluated
 from trex_agent.diagnosis import diagnose
 
-__all__ = ["Look", "carry_out", "replicate", "run_node"]
+__all__ = ["Look", "Run", "carry_out", "replicate", "run_node", "run_plain", "train_all"]
 
 T = TypeVar("T")
 Look = Callable[[Lab, int], Diagnosis]
 """Diagnoses a node that is about to be closed."""
+Run = Callable[[Lab, int], None]
+"""Carries out a node that was proposed: builds, trains, evaluates; leaves closing it to others."""
 
 
 def run_node(lab: Lab, node: int) -> None:
     """Build, train and evaluate every variant of a node's plan.
 
-    A variant that fails is recorded by the Lab and leaves the others alone.
+    A variant that has an outcome already is left as it is, and one that fails is recorded by the
+    Lab and leaves the others alone.
 
     Raises:
         BudgetExhausted: after the jobs that were under way have ended.
@@ -44,6 +47,34 @@ def run_node(lab: Lab, node: int) -> None:
         for index, (recipe, _) in enumerate(recipes)
         if digest(recipe) in datasets
     ]
+    train_all(lab, node, ready)
+
+
+def run_plain(lab: Lab, node: int) -> None:
+    """As `run_node`, without AIDP: a plan that calls an operator is not carried out.
+
+    Raises:
+        BudgetExhausted, JobFailed: as `run_node`.
+    """
+    plan = lab.tree.node(node).plan
+    used = sorted({step.op for recipe, _ in plan.configurations() for step in recipe.steps})
+    if used:
+        lab.give_up(
+            node,
+            f"the plan calls {', '.join(used)} but AIDP is switched off by -A aidp=false; expected "
+            "sources, weights and caps alone",
+            "PLAN_INVALID",
+        )
+        return
+    run_node(lab, node)
+
+
+def train_all(lab: Lab, node: int, ready: Sequence[tuple[int, str]]) -> None:
+    """Train and evaluate variants on their datasets, (variant, dataset): a pilot, then the rest.
+
+    Raises:
+        BudgetExhausted, JobFailed: as `run_node`.
+    """
     works = [_work(lab, node, index, dataset) for index, dataset in ready]
     while works:
         pilot, works = works[0], works[1:]
@@ -52,19 +83,20 @@ def run_node(lab: Lab, node: int) -> None:
     _together(works, lab.brief.slots)
 
 
-def carry_out(lab: Lab, node: int, look: Look = diagnose) -> None:
+def carry_out(lab: Lab, node: int, look: Look = diagnose, run: Run = run_node) -> None:
     """Run a node and close it with its diagnosis, also where the budget ends in the middle of it.
 
     Args:
         lab: the bench.
         node: proposed already.
         look: how the node is diagnosed.
+        run: the rung that carries it out.
 
     Raises:
         BudgetExhausted, JobFailed: as `run_node`; a node cut short by the machine stays open.
     """
     try:
-        run_node(lab, node)
+        run(lab, node)
     except BudgetExhausted:
         lab.conclude(node, look(lab, node))
         raise

@@ -1,0 +1,58 @@
+"""Ladder: from the name of a rung to whoever carries nodes out."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from ft_bench import registry
+from ft_bench.errors import PrerequisiteError, UsageError
+from ft_bench.protocols import LLM, Cell, Sandbox
+from trex_agent.executor.code import Code
+from trex_agent.executor.conversation import Bounds
+from trex_agent.executor.recipe import Run, run_node, run_plain
+
+__all__ = ["Confinement", "Rung", "executor_of"]
+
+Rung = Literal["recipe", "code", "openhands"]
+Confinement = Literal["bwrap", "process"]
+
+
+def executor_of(
+    rung: Rung, llm: LLM | None, *, aidp: bool, bounds: Bounds, sandbox: Confinement
+) -> Run:
+    """The executor of a rung, ready for work.
+
+    Raises:
+        UsageError: for a rung that needs a language model, without one.
+        PrerequisiteError: where this machine cannot confine programs as asked.
+    """
+    if rung == "recipe":
+        return run_node if aidp else run_plain
+    if llm is None:
+        raise UsageError(
+            f"-A executor={rung} needs a language model but --backend offline is none; choose one, "
+            "for example --backend gemini, or leave -A executor=recipe"
+        )
+    return Code(llm, _confining(sandbox), aidp, bounds)
+
+
+def _confining(name: Confinement) -> Sandbox:
+    """The sandbox of that name, tried out.
+
+    Raises:
+        PrerequisiteError: says what is missing.
+    """
+    sandbox: Sandbox = registry.backend("sandbox", name)()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            ended = sandbox.start(["true"], Cell(workspace=Path(folder))).wait()
+        except PrerequisiteError as cause:
+            raise PrerequisiteError(
+                f"-A executor=code runs a model's commands in a sandbox, which fails: {cause}; "
+                f"-A sandbox=process runs them with limits but hides nothing from them"
+            ) from cause
+    if ended.returncode != 0:
+        raise PrerequisiteError(f"the sandbox {name!r} cannot run a program here: {ended}")
+    return sandbox
