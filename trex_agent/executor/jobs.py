@@ -16,7 +16,6 @@ from typing import Any
 from ft_bench.errors import JobFailed
 from ft_bench.plan import DataRecipe, Source
 from ft_bench.protocols import Lab
-from ft_bench.record import Built
 from ft_bench.tree import Outcome
 from trex_agent.executor.recipe import train_all
 from trex_agent.executor.workspace import OutOfBounds, Workspace, WorkspaceError
@@ -25,7 +24,6 @@ __all__ = ["WRITTEN", "Jobs", "ValidationTaken"]
 
 WRITTEN = "written"
 """The folder of accepted files, below the run's workspace; no program of a model writes there."""
-_MOST_OVERLAP = 0.1
 
 
 class ValidationTaken(WorkspaceError):
@@ -69,8 +67,8 @@ class Jobs:
         try:
             built = self.lab.build(self.node, recipe)
         except JobFailed as failed:
-            raise WorkspaceError(f"the dataset was refused: {failed}") from failed
-        self._check_overlap(built)
+            refusal = ValidationTaken if failed.kind == "DATA_LEAK" else WorkspaceError
+            raise refusal(f"the dataset was refused: {failed}") from failed
         self.queued[variant] = built.dataset
         return (
             f"variant {variant} is queued with {built.rows} rows, dataset {built.dataset[:12]}; "
@@ -92,20 +90,6 @@ class Jobs:
             raise refusal(str(staged["error"]))
         source = Source(id=str(staged["file"]), revision=str(staged["sha256"]))
         return DataRecipe(sources=(source,), max_samples=int(staged["rows"]))
-
-    def _check_overlap(self, built: Built) -> None:
-        """Refuse what was made of validation rows: its score would say nothing.
-
-        Raises:
-            WorkspaceError: says how many there are.
-        """
-        for found in built.overlap:
-            most = max(5, _MOST_OVERLAP * self.lab.brief.rows["validation"])
-            if found.exact > most and built.recipe.is_written():
-                raise ValidationTaken(
-                    f"the dataset was refused: {found.exact} of its prompts are those of "
-                    f"{found.split}, at most {most:.0f} are let pass; leave them out"
-                )
 
     def _outcome(self, variant: int) -> Outcome:
         outcomes = self.lab.tree.node(self.node).outcomes

@@ -197,7 +197,7 @@ def test_validation_rows_are_not_trained_on(tmp_path: Path) -> None:
     ]
     with opened(tmp_path) as lab:
         hold(lab, Script(turns))
-        assert "leave them out" in tools(lab)[0]["text"]
+        assert "DATA_LEAK" in tools(lab)[0]["text"]
         assert events(lab, "agreed", "attempt")[0].value["kind"] == "leak"
         assert all(o.recipe.sources[0].id == "train" for o in lab.tree.node(0).outcomes)
 
