@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ft_bench import registry
-from ft_bench.errors import FtBenchError
+from ft_bench.errors import FtBenchError, PrerequisiteError
 from ft_bench.prepare import Sources, prepared
-from ft_bench.request import RunRequest, agent_options
+from ft_bench.request import RunRequest, agent_options, connected
 
 __all__ = ["Preview", "preview"]
 
@@ -68,6 +68,10 @@ def preview(request: RunRequest) -> Preview:
     agent = registry.load("agents", request.agent)
     options = agent_options(agent, request.options)
     missing = []
+    try:
+        connected(request)
+    except PrerequisiteError as absent:
+        missing.append(str(absent))
     try:
         prepared(spec, request.homes.cache, request.homes.private)
     except FtBenchError as absent:

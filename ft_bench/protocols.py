@@ -266,9 +266,17 @@ class Reply:
 
 
 class LLM(Protocol):
-    """A language model behind an agent. Messages and tools are in OpenAI's chat format."""
+    """A language model behind an agent. Messages and tools are in OpenAI's chat format.
+
+    `priced` is whether USD can be told; where they cannot, they are counted as 0.
+    """
 
     name: str
+
+    @property
+    def priced(self) -> bool:
+        """Whether the vendor's prices are known."""
+        ...
 
     def worst(
         self,

@@ -5,7 +5,7 @@ Built-ins are declared as entry points exactly as a third party's are.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal
 
@@ -65,12 +65,14 @@ def backends(kind: str) -> list[str]:
 
 
 def backend(kind: str, name: str) -> Any:
-    """The back end of one kind called `name`.
+    """The back end of one kind called `name`; a language model's may be "provider/model".
 
     Raises:
         UnknownName: with the nearest of that kind.
     """
     known = backends(kind)
+    if kind == "llm" and "/" in name:
+        return partial(load("backends", "llm.litellm"), model=name)
     if name not in known:
         noun = "backend" if kind == "llm" else f"{kind} backend"
         raise UnknownName(noun, name, known, "ft-bench plugins list")

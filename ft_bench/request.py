@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,15 +17,29 @@ from pydantic import BaseModel, ValidationError
 from ft_bench import registry
 from ft_bench.budget import Budget
 from ft_bench.digest import digest
-from ft_bench.errors import ConfigError, FtBenchError, UnknownName
+from ft_bench.errors import ConfigError, FtBenchError, PrerequisiteError, UnknownName
 from ft_bench.files import write_json
 from ft_bench.prepare import Prepared
+from ft_bench.protocols import LLM
 from ft_bench.record import RunManifest
 from ft_bench.store import RunPaths, holder, read_manifest
 
-__all__ = ["Homes", "RunRequest", "agent_options", "manifest_of", "open_directory"]
+__all__ = ["Homes", "RunRequest", "agent_options", "connected", "manifest_of", "open_directory"]
 
 _VERSIONED = ("ft-bench", "torch", "transformers", "trl", "peft", "datasets", "rdkit", "numpy")
+_ON_THE_WAY = frozenset(
+    {
+        "api_key_env",
+        "backoff",
+        "base_url",
+        "model",
+        "retries",
+        "timeout",
+        "usd_per_million_in",
+        "usd_per_million_out",
+    }
+)
+"""Options of a language model that say how it is reached, not what it answers; its name counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +98,31 @@ def agent_options(agent: Any, given: Mapping[str, str]) -> BaseModel:
         ) from cause
 
 
+def connected(request: RunRequest) -> LLM | None:
+    """The language model behind the agent, None where there is none; nothing is asked yet.
+
+    Raises:
+        UsageError: for an option of the backend that it does not have.
+        PrerequisiteError: where a key or a server is missing, or its price, which a limit in USD
+            needs.
+    """
+    llm: LLM | None = registry.backend("llm", request.backend)(request.backend_options)
+    if llm is not None and request.budget.usd is not None and not llm.priced:
+        raise PrerequisiteError(
+            f"The price of {llm.name} is unknown, so --budget.usd {request.budget.usd:g} cannot be "
+            "kept; give -B usd_per_million_in=... and -B usd_per_million_out=..., or "
+            "--budget.usd none"
+        )
+    return llm
+
+
 def manifest_of(
-    request: RunRequest, data: Prepared, options: BaseModel, base_digest: str, hardware: str
+    request: RunRequest,
+    data: Prepared,
+    options: BaseModel,
+    base_digest: str,
+    hardware: str,
+    llm: LLM | None = None,
 ) -> RunManifest:
     """The resolved run. Its digest covers what makes scores comparable, not budgets or paths."""
     spec = data.spec
@@ -92,13 +130,14 @@ def manifest_of(
         "task": [spec.id, spec.version],
         "scorer": registry.scorer(spec.scorer).version,
         "agent": [request.agent, registry.origin("agents", request.agent)],
-        "backend": [request.backend, dict(request.backend_options)],
+        "backend": _backend(request, llm),
         "base": base_digest,
         "options": options.model_dump(mode="json"),
         "data": data.data_digest,
     }
     name = digest(comparable)
-    run_id = f"{spec.id}--{request.agent}@{request.backend}--s{request.seed}--{name[:8]}"
+    backend = re.sub(r"[^A-Za-z0-9._-]+", "-", request.backend)
+    run_id = f"{spec.id}--{request.agent}@{backend}--s{request.seed}--{name[:8]}"
     return RunManifest(
         run_id=run_id,
         digest=name,
@@ -120,6 +159,14 @@ def manifest_of(
         config=dict(request.config),
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
+
+
+def _backend(request: RunRequest, llm: LLM | None) -> list[Any]:
+    """What of a backend makes results comparable: the model and how it is asked, not where."""
+    if llm is None:
+        return [request.backend, dict(request.backend_options)]
+    options = {k: v for k, v in request.backend_options.items() if k not in _ON_THE_WAY}
+    return [request.backend, llm.name, options]
 
 
 def _versions() -> dict[str, str]:

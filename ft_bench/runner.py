@@ -30,7 +30,7 @@ from ft_bench.ledger import Ledger
 from ft_bench.prepare import Prepared, prepare
 from ft_bench.protocols import Agent, Cluster
 from ft_bench.record import Card, CardStatus, Event
-from ft_bench.request import RunRequest, agent_options, manifest_of, open_directory
+from ft_bench.request import RunRequest, agent_options, connected, manifest_of, open_directory
 from ft_bench.store import Journal, RunPaths, read_card
 from ft_bench.tree import Tree
 
@@ -103,7 +103,7 @@ def run(request: RunRequest, watch: Watch = lambda _: None, say: Say = lambda _:
     """
     agent_class = registry.load("agents", request.agent)
     options = agent_options(agent_class, request.options)
-    connect = registry.backend("llm", request.backend)
+    llm = connected(request)
     spec = registry.task(request.task)
     make_cluster = registry.backend("cluster", request.cluster)
     cluster: Cluster = make_cluster(slots=request.slots)
@@ -111,8 +111,8 @@ def run(request: RunRequest, watch: Watch = lambda _: None, say: Say = lambda _:
         say(f"preparing {spec.id}")
         data = prepare(spec, request.homes.cache, request.homes.private, data_dir=request.data_dir)
         base = resolve_base(request.base_model or spec.base_model, data, request.homes.cache, say)
-        agent: Agent = agent_class(options=options, backend=connect(request.backend_options))
-        manifest = manifest_of(request, data, options, base.digest, cluster.hardware)
+        agent: Agent = agent_class(options=options, backend=llm)
+        manifest = manifest_of(request, data, options, base.digest, cluster.hardware, llm)
         paths = open_directory(manifest, request.homes.runs, fresh=request.fresh)
         say(f"run {paths.root.name}")
         if paths.card.exists():
