@@ -37,6 +37,7 @@ __all__ = [
     "Overlap",
     "Planned",
     "Reserved",
+    "Review",
     "RunManifest",
     "Score",
     "Selected",
@@ -50,7 +51,13 @@ SCHEMA_VERSION = 1
 
 
 CardStatus = Literal[
-    "complete", "agent_failed", "no_valid_model", "cancelled", "infrastructure", "integrity"
+    "complete",
+    "agent_failed",
+    "no_valid_model",
+    "cancelled",
+    "infrastructure",
+    "integrity",
+    "rejected",
 ]
 
 
@@ -433,6 +440,18 @@ class Gain(_Record):
     base: float
     weak: bool = False
     base_source: Literal["measured", "published"] = "measured"
+
+
+class Review(_Record):
+    """A person's verdict on a run, with its reason; `head` is the journal's when it was given."""
+
+    schema_version: int = SCHEMA_VERSION
+    run_id: str
+    verdict: Literal["accepted", "rejected"]
+    reason: str
+    by: str
+    at: str
+    head: str
 
 
 class Card(_Record):

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from ft_bench.digest import canonical_json, digest
 from ft_bench.errors import ChainBroken, DataMissing, StoreBusy
 from ft_bench.files import write_text
-from ft_bench.record import Card, Event, Opened, RunManifest
+from ft_bench.record import Card, Event, Opened, Review, RunManifest
 
 __all__ = [
     "Journal",
@@ -29,6 +29,7 @@ __all__ = [
     "read_card",
     "read_events",
     "read_manifest",
+    "read_review",
 ]
 
 T = TypeVar("T", bound=BaseModel)
@@ -44,6 +45,7 @@ class RunPaths:
         self.events = root / "events.jsonl"
         self.lock = root / "lock"
         self.card = root / "card.json"
+        self.review = root / "review.json"
         self.report = root / "report.html"
         self.test = root / "test"
         self.base = root / "base"
@@ -234,6 +236,15 @@ def read_card(path: Path) -> Card:
         DataMissing: where there is none, or it is malformed.
     """
     return _read(path, Card)
+
+
+def read_review(path: Path) -> Review | None:
+    """The review in a file, None where there is none.
+
+    Raises:
+        DataMissing: where it is malformed.
+    """
+    return _read(path, Review) if path.exists() else None
 
 
 def _read(path: Path, model: type[T]) -> T:

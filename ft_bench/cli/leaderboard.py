@@ -19,13 +19,21 @@ Shape = Literal["auto", "human", "md", "json", "csv"]
 
 def show(
     folder: Annotated[Path | None, typer.Argument(help="Cards [results/runs].")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="paper: its rows beside yours, unranked.")
+    ] = None,
     format: Annotated[Shape, typer.Option(help="auto, human, md, json or csv.")] = "auto",
 ) -> int:
     """Rank the runs whose cards lie in a folder."""
     from ft_bench.report import leaderboard
 
     cards, skipped = leaderboard.read_cards(folder or runs_folder(None))
-    board = leaderboard.board(cards)
+    published = None
+    if against is not None:
+        from ft_bench.report.paper import published_rows
+
+        published = published_rows(against)
+    board = leaderboard.board(cards, published)
     texts = {"md": leaderboard.board_markdown, "csv": leaderboard.board_csv}
     out = Output("human" if format in texts else format)  # type: ignore[arg-type]
     for name in skipped:

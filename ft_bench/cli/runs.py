@@ -1,4 +1,4 @@
-"""`ft-bench runs`: list, show and stop runs."""
+"""`ft-bench runs`: list, show, stop and review runs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from ft_bench.cli._output import Format, Output, table
 from ft_bench.cli.folder import find_run, find_runs, runs_folder
+from ft_bench.cli.review import review
 from ft_bench.errors import FtBenchError
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, show and stop runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, stop and review runs.", no_args_is_help=True)
+app.command("review")(review)
 RunsDir = Annotated[str | None, typer.Option(help="Where runs are [results/runs].")]
 Shape = Annotated[Format, typer.Option(help="auto, human, json or quiet.")]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,16 +103,16 @@ class _Run:
         """Name and check of everything, in the order in which a reader cares."""
         yield "budget", self._budget
         for body in self._of(Evaluated):
-            yield f"validation of {body.model}", lambda body=body: self._rescored(body.score)
+            yield f"validation of {body.model}", partial(self._rescored, body.score)
         for body in self._of(Trained):
-            yield f"weights of {body.model}", lambda body=body: self._weights(body)
+            yield f"weights of {body.model}", partial(self._weights, body)
         if not self.paths.card.exists():
             return
         yield "card and journal", self._card_fits
         yield "one test evaluation", self._once
         yield "selection on validation", self._selection
-        yield "test score", lambda: self._rescored(self.card.test)
-        yield "test score of the base", lambda: self._rescored(self.card.base_test)
+        yield "test score", partial(self._rescored, self.card.test)
+        yield "test score of the base", partial(self._rescored, self.card.base_test)
         yield "gain", self._gain
         yield "flags", self._flags
         yield "overlap", self._overlap

@@ -8,7 +8,7 @@ table the seeds of one agent are one row.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -69,12 +69,22 @@ class Board(_Record):
     headlines: tuple[Headline, ...] = ()
 
 
-def board(cards: Iterable[Card]) -> Board:
-    """Group, average over seeds, and rank."""
+def board(
+    cards: Iterable[Card], published: Mapping[str, Sequence[Standing]] | None = None
+) -> Board:
+    """Group, average over seeds, and rank.
+
+    Args:
+        cards: of any runs.
+        published: rows to stand beside them, unranked, by task.
+    """
     groups: dict[Conditions, list[Card]] = defaultdict(list)
     for card in cards:
         groups[_conditions(card)].append(card)
-    tables = [_table(key, groups[key]) for key in sorted(groups, key=_order)]
+    beside = published or {}
+    tables = [
+        _table(key, groups[key], beside.get(key.task, ())) for key in sorted(groups, key=_order)
+    ]
     return Board(tables=tuple(tables), headlines=tuple(_headlines(tables)))
 
 
@@ -86,13 +96,13 @@ def _order(conditions: Conditions) -> tuple[str, ...]:
     return tuple(str(value) for value in conditions.model_dump().values())
 
 
-def _table(conditions: Conditions, cards: Sequence[Card]) -> Table:
+def _table(conditions: Conditions, cards: Sequence[Card], published: Sequence[Standing]) -> Table:
     by_setting: dict[_Key, list[Card]] = defaultdict(list)
     for card in cards:
         by_setting[_setting(card)].append(card)
     rows = [standing(name, by_setting[key]) for key, name in _names(by_setting).items()]
     reference = reference_standing(cards)
-    rows += [base_standing(cards), *([reference] if reference else [])]
+    rows += [base_standing(cards), *([reference] if reference else []), *published]
     direction = cards[0].direction
     return Table(
         conditions=conditions,

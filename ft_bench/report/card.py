@@ -26,6 +26,7 @@ _STATUS = {
     "no_valid_model": "No valid model came out; the base alone is scored.",
     "cancelled": "The run was cancelled and is not scored.",
     "infrastructure": "The machine failed; the run is not scored and can be taken up again.",
+    "rejected": "A reviewer rejected the run; it is ranked nowhere.",
     "integrity": "The run broke an integrity rule: its gain counts as nothing.",
 }
 
@@ -33,6 +34,11 @@ _STATUS = {
 def headline(card: Card) -> str:
     """What was reached, in one sentence that does not claim more than the interval shows."""
     name = metric_name(card.metric)
+    if card.status == "integrity":
+        return (
+            f"{card.agent}'s run on {card.task} counts as no gain; its model scores "
+            f"{number(card.test.value)} {name} on the sealed test."
+        )
     if card.selected_node is None:
         return (
             f"{card.agent} left {card.task} where it was: the base scores "

@@ -14,7 +14,7 @@ from ft_bench.report.cells import columns, plain, width_of, wrap
 from ft_bench.report.figures import interval, metric_name, number, percent, seconds, signed
 from ft_bench.report.headline import Headline
 from ft_bench.report.standing import Standing
-from ft_bench.store import read_card
+from ft_bench.store import read_card, read_review
 
 __all__ = [
     "Board",
@@ -27,24 +27,28 @@ __all__ = [
 ]
 
 _MOST_BYTES = 4_000_000
+_REVIEW = ".review.json"
 _HEADER = ("agent", "rank", "score", "95% interval", "gain", "gain 95%", "delta", "seeds", "device")
 _SUITE_HEADER = ("agent", "rank", "tasks", "median gain", "mean rank")
 _NUMERIC = range(1, 9)
 _LEGEND = (
     "A range of ranks: intervals overlap and do not tell the rows apart. ~ weak denominator. "
-    "Base and reference are not ranked; tables differ in their conditions and are not comparable."
+    "Base, reference and published rows are not ranked; tables differ in their conditions and "
+    "are not comparable."
 )
 
 
 def read_cards(folder: Path) -> tuple[list[Card], list[str]]:
     """The cards in a folder, as `<name>.json` or `<run>/card.json`, and what was skipped and why.
 
-    A run found twice counts once.
+    A run found twice counts once; one that was rejected by `ft-bench runs review` says so.
     """
     cards: dict[str, Card] = {}
     skipped = []
     for path in sorted({*folder.glob("*.json"), *folder.glob("*/card.json")}):
         name = path.relative_to(folder).as_posix()
+        if name.endswith(_REVIEW):
+            continue
         try:
             card = _read(path)
         except DataMissing as missing:
@@ -62,7 +66,14 @@ def _read(path: Path) -> Card:
         raise DataMissing("is not a file")
     if path.stat().st_size > _MOST_BYTES:
         raise DataMissing(f"is larger than a card can be ({path.stat().st_size:,} bytes)")
-    return read_card(path)
+    card = read_card(path)
+    beside = path.with_name("review.json") if path.name == "card.json" else None
+    review = read_review(beside or path.with_name(path.stem + _REVIEW))
+    if review is not None and review.verdict == "rejected":
+        return card.model_copy(
+            update={"status": "rejected", "flags": (*card.flags, f"rejected: {review.reason}")}
+        )
+    return card
 
 
 def _rank(row: Standing) -> str:
