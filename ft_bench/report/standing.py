@@ -13,11 +13,11 @@ from ft_bench.stats import mean_interval, ranks
 
 __all__ = ["Standing", "base_standing", "ranked", "reference_standing", "standing"]
 
-_UNSCORED = ("cancelled", "infrastructure", "integrity", "rejected")
+_UNSCORED = ("cancelled", "infrastructure", "rejected", "integrity")
 
 
 class Standing(BaseModel):
-    """A row. `rank` is None for base, reference and published rows, and for what must not be ranked.
+    """A row. `rank` is None for base, reference, published rows and what must not be ranked.
 
     `rank_low` and `rank_high` are the best and worst place that the intervals leave open: rows
     whose intervals overlap are not told apart. `status` is that of the worst seed.
@@ -104,14 +104,7 @@ def _variance(ci: Interval) -> float:
 
 
 def _worst(statuses: Sequence[str]) -> str:
-    order = (
-        "integrity",
-        "rejected",
-        "infrastructure",
-        "cancelled",
-        "agent_failed",
-        "no_valid_model",
-    )
+    order = (*_UNSCORED[::-1], "agent_failed", "no_valid_model")
     return next((status for status in order if status in statuses), "complete")
 
 
