@@ -18,9 +18,9 @@ from trex_agent.executor import carry_out
 from trex_agent.executor.conversation import Bounds
 from trex_agent.executor.ladder import Confinement, Rung, executor_of
 from trex_agent.insights import insights
+from trex_agent.open_space import Look, open_look
 from trex_agent.researcher import Researcher
 from trex_agent.search.policy import policy
-from trex_agent.survey import survey
 
 __all__ = ["Trex", "TrexOptions"]
 
@@ -59,13 +59,20 @@ class TrexOptions(BaseModel):
 
 
 class Trex:
-    """The outer loop: select, propose, execute, diagnose; confirm at the end."""
+    """The outer loop: select, propose, execute, diagnose; confirm at the end.
+
+    Args:
+        options: what `-A key=value` set.
+        backend: the language model, None for rules.
+        look: how the pool's faults and the space of recipes are found; by default by survey.
+    """
 
     name = "trex"
-    Options = TrexOptions
+    Options: type[TrexOptions] = TrexOptions
 
-    def __init__(self, options: TrexOptions, backend: LLM | None) -> None:
+    def __init__(self, options: TrexOptions, backend: LLM | None, look: Look | None = None) -> None:
         self.options, self.backend = options, backend
+        self.look = look or open_look(options.max_work, aidp=options.aidp)
         self.execute = executor_of(
             options.executor,
             backend,
@@ -85,13 +92,13 @@ class Trex:
 
     def _work(self, lab: Lab) -> None:
         options, most = self.options, lab.brief.max_variants
+        sight = self.look(lab.brief)
         researcher = Researcher(
             lab.brief,
-            survey(lab.brief),
+            sight.survey,
             min(options.variants, most),
-            max_work=options.max_work,
+            space=sight.space,
             use_surrogate=options.surrogate,
-            aidp=options.aidp,
         )
         first = researcher.baseline(min(options.root_variants, most))
         carry_out(lab, lab.propose(None, first), self._look, self.execute)

@@ -17,15 +17,9 @@ from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Strategy, Vari
 from ft_bench.protocols import Brief
 from ft_bench.tree import Node, Tree
 from trex_agent.hints import hints
+from trex_agent.open_space import OpenSpace, Space
 from trex_agent.search.reward import noise
-from trex_agent.space import (
-    Move,
-    apply_moves,
-    features,
-    moves,
-    root_variants,
-    start_recipe,
-)
+from trex_agent.space import Move, apply_moves, features
 from trex_agent.strategy import CHOICES, choose, odds
 from trex_agent.surrogate import Surrogate
 from trex_agent.survey import Survey
@@ -68,9 +62,8 @@ class Researcher:
         brief: the task.
         survey: what is wrong with the pool.
         variants: how many configurations a node tries.
-        max_work: the most work of one training, in multiples of the baseline's.
+        space: what may be tried; by default all that survey and brief open.
         use_surrogate: without it, candidates are ranked by what the survey promises.
-        aidp: without it, a recipe has sources and caps but no operators.
     """
 
     def __init__(
@@ -79,12 +72,12 @@ class Researcher:
         survey: Survey,
         variants: int,
         *,
-        max_work: float = 3.0,
+        space: Space | None = None,
         use_surrogate: bool = True,
-        aidp: bool = True,
     ) -> None:
-        self.brief, self.survey, self.max_work = brief, survey, max_work
-        self.variants, self.use_surrogate, self.aidp = variants, use_surrogate, aidp
+        self.brief, self.survey = brief, survey
+        self.space = space or OpenSpace(survey, brief)
+        self.variants, self.use_surrogate = variants, use_surrogate
 
     def baseline(self, variants: int) -> ExperimentPlan:
         """The root: a small grid of learning rates on the raw pool."""
@@ -93,8 +86,8 @@ class Researcher:
             objective="Set the baseline: a small grid of learning rates on the raw pool",
             hypothesis="one of these rates fits a model of this size",
             evidence=tuple(issue.text for issue in self.survey.issues[:5]),
-            recipe=start_recipe(self.brief),
-            variants=tuple(root_variants(self.brief, variants)),
+            recipe=self.space.start(),
+            variants=tuple(self.space.roots(variants)),
             provenance=Provenance(kind="rules"),
         )
 
@@ -111,7 +104,9 @@ class Researcher:
         for strategy in CHOICES:
             found = self._candidates(tree, node, origin, strategy, rng)
             options[strategy] = [
-                item for item in found if item.key not in tried and self._allowed(item)
+                item
+                for item in found
+                if item.key not in tried and self.space.allows(item.recipe, item.scheme)
             ]
         possible = [strategy for strategy in CHOICES if options[strategy]]
         if not possible:
@@ -119,16 +114,6 @@ class Researcher:
         strategy = choose(tree, odds(self.survey, node, tree.direction), possible, rng)
         chosen = self._best(tree, node, options[strategy], rng)
         return self._plan(strategy, chosen, node)
-
-    def _allowed(self, item: Candidate) -> bool:
-        """Whether a training stays within the work that one may cost, and its recipe within AIDP.
-
-        AIDP may be switched off; a recipe then names no operator.
-        """
-        if item.recipe.steps and not self.aidp:
-            return False
-        first = root_variants(self.brief, 1)[0]
-        return (item.scheme.samples or 0) <= self.max_work * (first.samples or 1)
 
     def _candidates(
         self,
@@ -139,7 +124,7 @@ class Researcher:
         rng: np.random.Generator,
     ) -> list[Candidate]:
         """Single moves, random sets of moves, and crossings; at most two dozen, no repeats."""
-        open_moves = [m for m in moves(self.survey, *origin, self.brief) if m.strategy == strategy]
+        open_moves = [m for m in self.space.moves(*origin) if m.strategy == strategy]
         found = [_candidate(origin, (move,)) for move in open_moves]
         found += self._sets(origin, open_moves, rng)
         found += _crossings(tree, node, origin, strategy)
@@ -181,8 +166,7 @@ class Researcher:
         self, tree: Tree, node: Node, candidates: Sequence[Candidate], rng: np.random.Generator
     ) -> list[float]:
         """What is expected of each candidate: one draw of the surrogate, or the prior alone."""
-        open_moves = moves(self.survey, DataRecipe(), Variant(), self.brief)
-        prior = {move.name: move.promise for move in open_moves} | hints(node)
+        prior = self.space.promises() | hints(node)
         rows = [features(item.recipe, item.scheme) for item in candidates]
         if not self.use_surrogate:
             return [sum(prior.get(name, 0.0) * row[name] for name in row) for row in rows]
