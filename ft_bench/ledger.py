@@ -42,6 +42,7 @@ __all__ = ["Allowance", "Ledger"]
 T = TypeVar("T")
 _LEAST_SECONDS = 1.0
 _KILL_MARGIN = 0.95
+_METERED = ("tokens", "usd")
 
 
 @dataclass(slots=True)
@@ -78,7 +79,7 @@ class Ledger:
         self._shown: set[str] = set()
         self._busy = 0
         self._turns: dict[str, threading.Lock] = {}
-        self._earlier_wall = _wall_of_attempts(journal)
+        self._earlier_wall = max(_wall_of_attempts(journal), journal.noted_wall())
         self._started = time.monotonic()
         self._settle_orphans()
 
@@ -144,10 +145,7 @@ class Ledger:
             if known is None:
                 reservation = self._set_aside(name, amount, purpose or key)
                 value, used = self._charged(reservation, amount, make)
-                body = Called(
-                    key=key, purpose=purpose, value=value, used=used, reservation=reservation
-                )
-                known = self.record(body)
+                known = self._answered(key, purpose, value, used, reservation)
             return known.value
 
     def _set_aside(self, name: str, amount: Usage, purpose: str) -> str:
@@ -160,6 +158,27 @@ class Ledger:
             reservation = f"{name}#{len(self.journal.events)}"
             self.record(Reserved(reservation=reservation, amount=amount, purpose=purpose))
             return reservation
+
+    def _answered(
+        self, key: str, purpose: str, value: Any, used: Usage, reservation: str
+    ) -> Called:
+        """Journal an answer; one that cost more than was reserved is charged up to the limit."""
+        with self.lock:
+            held = self.meter.open.get(reservation, Usage())
+            most = {name: getattr(held, name) + self.meter.remaining(name) for name in _METERED}
+            capped = {
+                name: type(getattr(used, name))(min(getattr(used, name), limit))
+                for name, limit in most.items()
+            }
+            return self.record(
+                Called(
+                    key=key,
+                    purpose=purpose,
+                    value=value,
+                    used=used.model_copy(update=capped),
+                    reservation=reservation,
+                )
+            )
 
     def _charged(
         self, reservation: str, amount: Usage, make: Callable[[], tuple[Any, Usage]]
@@ -199,8 +218,13 @@ class Ledger:
         return math.inf if limit is None else limit - self.wall_spent()
 
     def wall_spent(self) -> float:
-        """Seconds that all attempts, this one included, have worked on the run."""
-        return self._earlier_wall + time.monotonic() - self._started
+        """Seconds that all attempts, this one included, have worked on the run.
+
+        What was told once is noted: it is not taken back after a kill.
+        """
+        spent = self._earlier_wall + time.monotonic() - self._started
+        self.journal.note_wall(spent)
+        return spent
 
     def check_wall(self) -> None:
         """Refuse further work once the wall-clock limit is reached.

@@ -44,6 +44,7 @@ class RunPaths:
         self.manifest = root / "run.json"
         self.events = root / "events.jsonl"
         self.lock = root / "lock"
+        self.clock = root / "clock"
         self.card = root / "card.json"
         self.review = root / "review.json"
         self.report = root / "report.html"
@@ -174,6 +175,24 @@ class Journal:
         attempt = 1 + sum(isinstance(body, Opened) for body in self.bodies)
         self.append(Opened(attempt=attempt, pid=os.getpid()))
         return attempt
+
+    def note_wall(self, seconds: float) -> None:
+        """Keep how long the run has been worked on, so that no kill takes it back.
+
+        One write of fixed length: there is no moment at which half of it stands there.
+        """
+        file = os.open(self.paths.clock, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(file, f"{seconds:020.6f}\n".encode(), 0)
+        finally:
+            os.close(file)
+
+    def noted_wall(self) -> float:
+        """The seconds last noted, 0 where none were."""
+        try:
+            return float(self.paths.clock.read_text("ascii"))
+        except (OSError, ValueError):
+            return 0.0
 
     def restore(self) -> bool:
         """Whether the file had been altered while it was open; what was written stands again."""
