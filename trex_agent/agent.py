@@ -17,6 +17,7 @@ from trex_agent.diagnosis import Depth, diagnose
 from trex_agent.executor import carry_out
 from trex_agent.executor.conversation import Bounds
 from trex_agent.executor.ladder import Confinement, Rung, executor_of
+from trex_agent.executor.openhands import Remote
 from trex_agent.insights import insights
 from trex_agent.open_space import Look, open_look
 from trex_agent.researcher import Researcher
@@ -35,7 +36,8 @@ class TrexOptions(BaseModel):
     `diagnosis` "metrics" compares scores alone and looks at no bad case.
     `executor` is who carries nodes out; one with a language model talks for at most `rounds` of
     `turns` each and `executor_tokens` a node, and its commands run in `sandbox`. Without `aidp`
-    neither it nor the plans have AIDP's operators.
+    neither it nor the plans have AIDP's operators. `openhands_*` say where an OpenHands agent
+    server is, its folder and model, and what a round there may cost and take.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +58,23 @@ class TrexOptions(BaseModel):
     turns: int = Field(default=24, ge=1, le=200)
     executor_tokens: int = Field(default=400_000, ge=1)
     sandbox: Confinement = "bwrap"
+    openhands_url: str = "http://127.0.0.1:8000"
+    openhands_folder: str = Field(default="/workspace/ft-bench", pattern="^/")
+    openhands_model: str = ""
+    openhands_model_url: str = ""
+    openhands_usd: float = Field(default=5.0, ge=0)
+    openhands_seconds: float = Field(default=3600.0, gt=0)
+
+    def remote(self) -> Remote:
+        """The agent server of the openhands rung."""
+        return Remote(
+            url=self.openhands_url,
+            folder=self.openhands_folder,
+            model=self.openhands_model,
+            model_url=self.openhands_model_url,
+            seconds=self.openhands_seconds,
+            usd=self.openhands_usd,
+        )
 
 
 class Trex:
@@ -79,6 +98,7 @@ class Trex:
             aidp=options.aidp,
             bounds=Bounds(options.rounds, options.turns, options.executor_tokens),
             sandbox=options.sandbox,
+            remote=options.remote(),
         )
 
     def run(self, lab: Lab) -> None:

@@ -6,40 +6,21 @@ the conversation up at the call where it stood; see `docs/design/executor.md`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ft_bench.protocols import LLM, Lab, Reply, ToolCall
 from ft_bench.record import Usage
+from trex_agent.executor.review import arguments_of, review
 from trex_agent.executor.tools import Outcome, Toolbox, specifications
 from trex_agent.llm import ask, said
-from trex_agent.prompts import render
 
 __all__ = ["Bounds", "Conversation", "Ending"]
 
 _MOST_CALLS = 8
 _MOST_IDLE = 3
 _MOST_REFUSALS = 2
-_REVIEW_TOOLS: list[dict[str, Any]] = [
-    {
-        "type": "function",
-        "function": {
-            "name": name,
-            "description": description,
-            "parameters": {
-                "type": "object",
-                "properties": {field: {"type": "string"}},
-                "required": [field],
-            },
-        },
-    }
-    for name, description, field in (
-        ("accept", "The node is done.", "reason"),
-        ("instruct", "Give the Executor its next instruction.", "text"),
-    )
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,26 +149,17 @@ class Conversation:
         return str(value["text"])
 
     def _review(self, number: int, instruction: str, left: int) -> str | None:
-        """The Researcher's next instruction, None where it is content or says nothing of use."""
-        report = render(
-            "review_report",
+        following, tokens = review(
+            self.lab,
+            self.llm,
+            f"{self.node}.{number}",
+            left,
             instruction=instruction,
             status=self.toolbox.jobs.status(),
             report=self.toolbox.report or "",
         )
-        messages = [
-            {"role": "system", "content": render("review", rounds_left=left)},
-            {"role": "user", "content": report},
-        ]
-        reply = ask(
-            self.lab, self.llm, f"review {self.node}.{number}", messages, tools=_REVIEW_TOOLS
-        )
-        self.tokens += reply.usage.tokens
-        for call in reply.calls:
-            text = _text_of(call)
-            if call.name == "instruct" and text:
-                return text
-        return None
+        self.tokens += tokens
+        return following
 
     def _agreed(self, key: str, value: Mapping[str, Any]) -> dict[str, Any]:
         known: dict[str, Any] = self.lab.agree(key, lambda: dict(value))
@@ -203,18 +175,6 @@ def _complaint(reply: Reply, refused: int) -> str:
 def _readable(message: dict[str, Any]) -> dict[str, Any]:
     """The message as a server takes it back: arguments that are no JSON object become none."""
     for call in message.get("tool_calls", ()):
-        if not isinstance(_loaded(call["function"]["arguments"]), dict):
+        if arguments_of(call["function"]["arguments"]) is None:
             call["function"]["arguments"] = "{}"
     return message
-
-
-def _text_of(call: ToolCall) -> str:
-    given = _loaded(call.arguments)
-    return str(given.get("text", "")).strip() if isinstance(given, dict) else ""
-
-
-def _loaded(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None

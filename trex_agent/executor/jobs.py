@@ -39,6 +39,10 @@ class Jobs:
         node: whose variants are trained.
         workspace: where the files lie.
         aidp: whether a recipe that calls AIDP may be built.
+
+    Attributes:
+        queued: datasets that wait for their training, by variant.
+        refused: why a file was not taken, by variant, where no later one was.
     """
 
     lab: Lab
@@ -46,6 +50,7 @@ class Jobs:
     workspace: Workspace
     aidp: bool = True
     queued: dict[int, str] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
 
     def submit(self, variant: int, path: str | None, call: str) -> str:
         """Take a training set for a variant: checked, copied, built, queued.
@@ -70,6 +75,7 @@ class Jobs:
             refusal = ValidationTaken if failed.kind == "DATA_LEAK" else WorkspaceError
             raise refusal(f"the dataset was refused: {failed}") from failed
         self.queued[variant] = built.dataset
+        self.refused.pop(variant, None)
         return (
             f"variant {variant} is queued with {built.rows} rows, dataset {built.dataset[:12]}; "
             "job_status trains and scores what is queued"
@@ -84,7 +90,9 @@ class Jobs:
         return outcome.recipe
 
     def _written(self, path: str, call: str) -> DataRecipe:
-        staged = self.lab.agree(f"staged {call}", lambda: self._stage(path))
+        staged = self.lab.agree(
+            f"staged {call.partition(' ')[2] or call}", lambda: self._stage(path)
+        )
         if "error" in staged:
             refusal = OutOfBounds if staged["out"] else WorkspaceError
             raise refusal(str(staged["error"]))
@@ -109,11 +117,13 @@ class Jobs:
         train_all(self.lab, self.node, ready)
 
     def status(self) -> str:
-        """One line for each variant of the plan."""
-        return "\n".join(
+        """One line for each variant of the plan, and why a file was refused, where one was."""
+        lines = [
             _line(outcome, outcome.index in self.queued)
             for outcome in self.lab.tree.node(self.node).outcomes
-        )
+        ]
+        lines += [f"refused for variant {index}: {why}" for index, why in self.refused.items()]
+        return "\n".join(lines)
 
     def logs(self, variant: int) -> str:
         """What the Lab knows of a variant's training and of its answers on validation.

@@ -11,6 +11,7 @@ from ft_bench.errors import PrerequisiteError, UsageError
 from ft_bench.protocols import LLM, Cell, Sandbox
 from trex_agent.executor.code import Code
 from trex_agent.executor.conversation import Bounds
+from trex_agent.executor.openhands import OpenHands, Remote
 from trex_agent.executor.recipe import Run, run_node, run_plain
 
 __all__ = ["Confinement", "Rung", "executor_of"]
@@ -20,13 +21,20 @@ Confinement = Literal["bwrap", "process"]
 
 
 def executor_of(
-    rung: Rung, llm: LLM | None, *, aidp: bool, bounds: Bounds, sandbox: Confinement
+    rung: Rung,
+    llm: LLM | None,
+    *,
+    aidp: bool,
+    bounds: Bounds,
+    sandbox: Confinement,
+    remote: Remote,
 ) -> Run:
     """The executor of a rung, ready for work.
 
     Raises:
         UsageError: for a rung that needs a language model, without one.
-        PrerequisiteError: where this machine cannot confine programs as asked.
+        PrerequisiteError: where this machine cannot confine programs as asked, or no agent server
+            answers.
     """
     if rung == "recipe":
         return run_node if aidp else run_plain
@@ -35,6 +43,10 @@ def executor_of(
             f"-A executor={rung} needs a language model but --backend offline is none; choose one, "
             "for example --backend gemini, or leave -A executor=recipe"
         )
+    if rung == "openhands":
+        away = OpenHands(llm, remote, aidp, bounds)
+        away.server.check()
+        return away
     return Code(llm, _confining(sandbox), aidp, bounds)
 
 
