@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@operator(example='mix(data, column="source", ratios={"web": 0.7, "books": 0.3}, total=10000)')
+@operator(example='mix(data, column="source", ratios={"web": 0.7, "books": 0.3})')
 def mix(
     table: pa.Table,
     *,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,8 +15,9 @@ def catalogue() -> list[dict[str, Any]]:
 
     Returns:
         For each: `name`, `version`, `signature` with types, `summary` (the first paragraph
-        of its docstring), `cost` and an `example` call. In a recipe the same options are
-        the `params`, and a dataset is named by the id of a source.
+        of its docstring), `cost`, an `example` call from Python and, where a recipe can
+        hold it, the same call as a `step` of a recipe: the options are the `params`, and a
+        dataset is named by the id of a source.
     """
     loaders = [_loader(function) for function in _loaders()]
     return loaders + [_entry(find_operator(name)) for name in sorted(OPERATORS)]
@@ -42,7 +44,21 @@ def _entry(operator: Operator) -> dict[str, Any]:
         "summary": _summary(operator),
         "cost": operator.cost,
         "example": operator.example,
+        "step": example_step(operator),
     }
+
+
+def example_step(operator: Operator) -> dict[str, Any]:
+    """The example call of `operator` as a step of a recipe; a dataset's variable is its id."""
+    call = ast.parse(operator.example, mode="eval").body
+    assert isinstance(call, ast.Call)
+    params = {
+        str(option.arg): option.value.id
+        if isinstance(option.value, ast.Name)
+        else ast.literal_eval(option.value)
+        for option in call.keywords
+    }
+    return {"op": operator.name, "params": params}
 
 
 def _loader(function: Callable[..., object]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ CHARS_IN_GRAM = 8
 LEAST_FREQUENT = 4
 
 
-@operator(each_row=True, example='decontaminate(data, column="prompt", against="validation")')
+@operator(each_row=True, example='decontaminate(data, column="prompt", against=validation)')
 def decontaminate(
     table: pa.Table,
     *,

@@ -39,7 +39,7 @@ EVOLUTIONS: tuple[str, ...] = (
 
 @operator(
     cost="model calls",
-    example='generate_dataset_with_llm(data, mode="evolve", n=500, llm={"model": "gemini/x"})',
+    example='generate_dataset_with_llm(data, mode="evolve", n=50, llm={"model": "gemini/x"})',
 )
 def generate_dataset_with_llm(
     table: pa.Table,

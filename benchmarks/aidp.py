@@ -10,6 +10,7 @@ A peer that is not installed is left out and named. Slow peers work on the first
 from __future__ import annotations
 
 import argparse
+import asyncio
 import importlib.util
 import json
 import os
@@ -328,8 +329,31 @@ asyncio.run(main())
 """
 
 
+def bare_client(url: str, texts: list[str], flying: int) -> None:
+    """The limit: aiohttp alone asks the same, without journal, check, budget or retries."""
+    import aiohttp
+
+    async def ask_all() -> None:
+        waiting = iter(texts)
+        connector = aiohttp.TCPConnector(limit=flying)
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def work() -> None:
+                for text in waiting:
+                    body = {"model": "m", "messages": [{"role": "user", "content": text}]}
+                    async with session.post(f"{url}/chat/completions", json=body) as response:
+                        await response.json()
+
+            await asyncio.gather(*(work() for _ in range(flying)))
+
+    asyncio.run(ask_all())
+
+
 def llm_rate(flying: int, delay: float = 0.2, requests: int = 4_000) -> str:
-    """A line on how near score_dataset_with_llm comes to `flying / delay` requests a second."""
+    """How near score_dataset_with_llm comes to `flying / delay` requests a second.
+
+    The bare client beside it says what this machine lets any client reach just now.
+    """
     from datasets import Dataset
 
     import aidp
@@ -346,15 +370,26 @@ def llm_rate(flying: int, delay: float = 0.2, requests: int = 4_000) -> str:
         rows = Dataset.from_dict({"prompt": texts, "answer": texts})
         aidp.score_dataset_with_llm(rows.select(range(2 * flying)), llm=llm)
         rows = rows.select(range(2 * flying, len(rows)))
-        wall, cpu = time.perf_counter(), time.process_time()
-        aidp.score_dataset_with_llm(rows, llm={**llm, "journal": f"{work}/journal.jsonl"})
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        journalled = {**llm, "journal": f"{work}/journal.jsonl"}
+        ours = clocked(lambda: aidp.score_dataset_with_llm(rows, llm=journalled))
+        bare = clocked(lambda: bare_client(url, ["x" * 600] * requests, flying))
         server.terminate()
-    share = requests / wall / (flying / delay)
-    return (
-        f"llm, {flying} in flight, {delay} s each: {requests / wall:,.0f} requests/s, "
-        f"{share:.0%} of the ideal rate, {cpu / requests * 1e3:.2f} ms of CPU each with the journal"
-    )
+
+    def told(name: str, wall: float, cpu: float) -> str:
+        rate = requests / wall
+        return (
+            f"| {flying} | {name} | {rate:,.0f} | {rate / (flying / delay):.0%} "
+            f"| {cpu / requests * 1e3:.2f} |"
+        )
+
+    return told("aidp, with the journal", *ours) + "\n" + told("aiohttp alone", *bare)
+
+
+def clocked(work: Callable[[], object]) -> tuple[float, float]:
+    """Wall and CPU seconds of `work`."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
 
 
 class Peak(threading.Thread):
@@ -469,6 +504,8 @@ def main() -> None:
         print(json.dumps(measure(case, name, Path(path), options.repeat)))
         return
     if options.llm:
+        print("| in flight | client | requests/s | of the ideal rate | CPU ms each |")
+        print("|---|---|---|---|---|")
         print(llm_rate(64), llm_rate(256), sep="\n")
         return
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -66,7 +67,10 @@ class HttpClient:
         self._options = options
         self._url = f"{(options.base_url or '').rstrip('/')}/chat/completions"
         key = os.environ.get(options.api_key_env)
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = {"Content-Type": "application/json"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._extra = {"response_format": {"type": "json_object"}} if options.json_mode else {}
         self._session: Any = None
 
     async def __aenter__(self) -> Self:
@@ -75,6 +79,7 @@ class HttpClient:
 
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._options.max_concurrency),
+            cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=self._options.timeout_seconds),
             headers=self._headers,
         )
@@ -99,17 +104,18 @@ class HttpClient:
         """
         import aiohttp
 
-        body: dict[str, Any] = {"model": request.model, "messages": list(request.turns)}
-        body |= request.params
-        if self._options.json_mode:
-            body["response_format"] = {"type": "json_object"}
+        body = {"model": request.model, "messages": request.turns, **request.params, **self._extra}
         try:
-            async with self._session.post(self._url, json=body) as response:
-                if response.status != 200:
-                    self._fail(response.status, await response.text(), response.headers)
-                return read_reply(await response.json(content_type=None))
+            async with self._session.post(self._url, data=json.dumps(body).encode()) as response:
+                said = await response.read()
         except (TimeoutError, aiohttp.ClientError) as error:
             raise Transient(f"{type(error).__name__}: {error}") from error
+        if response.status != 200:
+            self._fail(response.status, said.decode(errors="replace"), response.headers)
+        try:
+            return read_reply(json.loads(said))
+        except ValueError as error:
+            raise Transient(f"the server's answer is no JSON: {error}") from error
 
     def _fail(self, status: int, text: str, headers: Any) -> None:
         reason = f"HTTP {status}: {' '.join(text.split())[:200]}"

@@ -39,6 +39,7 @@ class Pool:
     budget: Budget
     sent: int = 0
     repaired: int = 0
+    _waiting: int = 0
     _settled: asyncio.Condition = field(default_factory=asyncio.Condition)
     _asking: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
 
@@ -90,20 +91,27 @@ class Pool:
             reply = await self._tried(client, request)
         finally:
             self.budget.settle(request, reply)
-            async with self._settled:
-                self._settled.notify_all()
+            if self._waiting:
+                async with self._settled:
+                    self._settled.notify_all()
         if reply.error is None:
             self.journal.write(request, reply)
         return reply
 
     async def _reserved(self, request: Request) -> bool:
         """Wait until the budget has room or no call in flight could give any back."""
-        async with self._settled:
-            while not self.budget.reserve(request):
-                if self.budget.reserved_tokens == 0:
-                    return False
-                await self._settled.wait()
-        return True
+        if self.budget.reserve(request):
+            return True
+        self._waiting += 1
+        try:
+            async with self._settled:
+                while not self.budget.reserve(request):
+                    if self.budget.reserved_tokens == 0:
+                        return False
+                    await self._settled.wait()
+            return True
+        finally:
+            self._waiting -= 1
 
     async def _tried(self, client: Client, request: Request) -> Reply:
         for attempt in range(self.options.retries + 1):

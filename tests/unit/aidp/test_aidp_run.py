@@ -237,15 +237,3 @@ def test_every_public_name_is_there():
         assert getattr(aidp, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = aidp.nothing
-
-
-def test_catalogue_describes_every_operator_within_its_size():
-    from aidp.describe import catalogue_text
-    from aidp.operators import OPERATORS
-
-    entries = {entry["name"]: entry for entry in aidp.catalogue()}
-    assert set(OPERATORS) < set(entries)
-    for entry in entries.values():
-        assert entry["summary"]
-        assert entry["name"] in entry["example"]
-    assert len(catalogue_text()) / 3.5 < 4_000
