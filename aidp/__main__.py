@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0, or 2 where the recipe, a source or a row is not as it should be.
     """
     options = _parser().parse_args(arguments)
-    level = logging.INFO if getattr(options, "verbose", False) else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("aidp").setLevel(logging.WARNING if options.quiet else logging.INFO)
     try:
         text = _run(options) if options.command == "run" else _describe(options)
     except AidpError as error:
@@ -45,9 +45,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--workspace", type=Path, help="folder that keeps finished steps")
     run.add_argument("--num-proc", type=int, default=1, help="processes or threads")
     run.add_argument("--format", choices=["human", "json"], default="human")
-    run.add_argument("--verbose", action="store_true", help="tell of each step on stderr")
+    run.add_argument("--engine", choices=["local", "ray"], default="local")
+    run.add_argument("--quiet", action="store_true", help="tell nothing of progress on stderr")
     describe = commands.add_parser("describe", help="print the catalogue of operators")
     describe.add_argument("--format", choices=["human", "json"], default="human")
+    describe.set_defaults(quiet=True)
     return parser
 
 
@@ -63,7 +65,13 @@ def _run(options: argparse.Namespace) -> str:
         if not equals or not name or not path:
             raise AidpError(f"--source is {pair!r}, expected ID=FILE, such as train=train.jsonl")
         sources[name] = load_local_dataset(path)
-    outcome = run(recipe, sources, workspace=options.workspace, num_proc=options.num_proc)
+    outcome = run(
+        recipe,
+        sources,
+        workspace=options.workspace,
+        num_proc=options.num_proc,
+        engine=options.engine,
+    )
     save(outcome, options.out)
     if options.format == "json":
         return json.dumps(outcome.lineage, ensure_ascii=False, indent=2)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from aidp.buffers import TextBuffer, over_parts, series_buffer, text_buffer
+from aidp.buffers import TextBuffer, over_parts
 from aidp.effect import BoolArray, Effect, keeping_by_reason
 from aidp.errors import AidpError
 from aidp.normal import normal_form
 from aidp.operators import operator
-from aidp.schema import as_names, joined_texts, strings
+from aidp.readable import LOOSE_BYTES, hashed_words, readable, series_readable
+from aidp.schema import joined_texts
 from aidp.smiles import canonical_series
 from aidp.tables import table_of
 
@@ -69,23 +70,21 @@ def decontaminate(
     Raises:
         AidpError: A column is missing or holds no text, or an option is out of range.
     """
-    from aidp.kernels import word_hashes
-
     _check(n, method, overlap, short_overlap)
     evaluation = joined_texts(table_of(against), against_column or column)
     if method == "smiles":
         rows = canonical_series(joined_texts(table, column), num_proc=num_proc)
         evaluation = canonical_series(evaluation, num_proc=num_proc)
         return keeping_by_reason(_equal(rows, evaluation).astype(np.int64), ("same molecule",))
-    texts = _readable(table, column)
-    hashes = np.empty(len(texts), np.uint64)
+    parts = readable(table, column)
+    hashes = np.empty(table.num_rows, np.uint64)
     passes = _passes(evaluation.unique(maintain_order=True), method, n, overlap, short_overlap)
-    if not any(one.words for one in passes):
-        word_hashes(texts.data, texts.offsets, hashes)
-    codes = np.zeros(len(texts), np.int64)
+    codes = np.zeros(table.num_rows, np.int64)
     for one in passes:
-        found = _shared(texts, one, max_document_frequency, num_proc, hashes)
+        found = _shared(parts, one, max_document_frequency, num_proc, hashes)
         codes[(codes == 0) & found] = 2 if one.words else 3
+    if not any(one.words for one in passes):
+        hashes = np.concatenate([hashed_words(part) for part in parts])
     codes[_equal_loosely(table, column, hashes, evaluation)] = 1
     reasons = ("equal to an evaluation row", "shares word grams", "shares character grams")
     return keeping_by_reason(codes, reasons, notes={"evaluation_rows": len(evaluation)})
@@ -143,11 +142,7 @@ def _equal_loosely(
     """
     import polars as pl
 
-    from aidp.kernels import word_hashes
-
-    sealed = _series_readable(evaluation)
-    known = np.empty(len(sealed), np.uint64)
-    word_hashes(sealed.data, sealed.offsets, known)
+    known = hashed_words(series_readable(evaluation))
     suspects = np.flatnonzero(pl.Series(hashes).is_in(pl.Series(known).implode()).to_numpy())
     equal = np.zeros(len(hashes), np.bool_)
     if len(suspects):
@@ -158,45 +153,6 @@ def _equal_loosely(
         loose = normal_form(some.filter(rest), "loose")
         equal[suspects[rest]] = _equal(loose, normal_form(evaluation.filter(found), "loose"))
     return equal
-
-
-def _readable(table: pa.Table, column: str | list[str]) -> TextBuffer:
-    """The texts as kernels can read them: as they are where ASCII, else in `loose` normal form.
-
-    A single column of ASCII is not copied.
-    """
-    names = as_names(column)
-    if len(names) == 1:
-        buffer = text_buffer(strings(table, names[0]))
-        if _is_ascii(buffer):
-            return buffer
-    return _series_readable(joined_texts(table, names))
-
-
-def _series_readable(series: pl.Series) -> TextBuffer:
-    import polars as pl
-
-    buffer = series_buffer(series)
-    if _is_ascii(buffer):
-        return buffer
-    foreign = pl.col("text").str.len_bytes() != pl.col("text").str.len_chars()
-    rows = pl.DataFrame({"text": series}).select(foreign.arg_true()).to_series()
-    return series_buffer(series.scatter(rows, normal_form(series.gather(rows), "loose")))
-
-
-def _is_ascii(buffer: TextBuffer) -> bool:
-    used = buffer.data[buffer.offsets[0] : buffer.offsets[-1]]
-    return len(used) == 0 or int(used.max()) < 128
-
-
-def _loose_bytes() -> npt.NDArray[np.uint8]:
-    """For each byte what stands for it: ASCII punctuation is a blank, `_` is a letter."""
-    kept = {ord(c) for c in "_\t\n\r\v\f "}
-    table = [ord(chr(b).lower()) if chr(b).isalnum() or b in kept else 32 for b in range(128)]
-    return np.array([*table, *range(128, 256)], np.uint8)
-
-
-LOOSE_BYTES = _loose_bytes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +168,7 @@ class _Index:
 
 
 def _shared(
-    buffer: TextBuffer,
+    parts: list[TextBuffer],
     one: _Pass,
     frequency: float,
     threads: int,
@@ -222,15 +178,33 @@ def _shared(
 
     The bytes are read once for both, because reading them takes longest.
     """
-    from aidp.overlap_kernel import find_overlaps
-
-    sealed = _series_readable(one.texts)
+    sealed = series_readable(one.texts)
     if not one.words:
-        buffer = TextBuffer(LOOSE_BYTES[buffer.data], buffer.offsets)
         sealed = TextBuffer(LOOSE_BYTES[sealed.data], sealed.offsets)
     index = _index(sealed, one, frequency)
+    share = np.empty(len(hashes), np.float64)
+    first = 0
+    for buffer in parts:
+        rows = slice(first, first + len(buffer))
+        _look(buffer, one, index, threads, share[rows], hashes[rows])
+        first += len(buffer)
+    return share >= one.least
+
+
+def _look(
+    buffer: TextBuffer,
+    one: _Pass,
+    index: _Index,
+    threads: int,
+    share: npt.NDArray[np.float64],
+    hashes: npt.NDArray[np.uint64],
+) -> None:
+    """The largest share of each text of one buffer into `share`."""
+    from aidp.overlap_kernel import find_overlaps
+
+    if not one.words:
+        buffer = TextBuffer(LOOSE_BYTES[buffer.data], buffer.offsets)
     best = np.empty(len(buffer), np.int64)
-    share = np.empty(len(buffer), np.float64)
 
     def look(part: TextBuffer, start: int, stop: int) -> None:
         find_overlaps(
@@ -251,7 +225,6 @@ def _shared(
         )
 
     over_parts(look, buffer, threads)
-    return share >= one.least
 
 
 def _index(buffer: TextBuffer, one: _Pass, frequency: float) -> _Index:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from aidp.llm.request import Reply, Request
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 MAX_WAIT_SECONDS = 60.0
+TOLD_AT_LEAST = 100
 BUDGET_ENDED = "the budget ended before this request"
 Check = Callable[[str], str | None]
 
@@ -175,11 +177,15 @@ async def _ask_all(
     pool = Pool(options, journal, budget)
     replies: list[Reply | None] = [None] * len(requests)
     waiting = iter(range(len(requests)))
+    every = max(TOLD_AT_LEAST, len(requests) // 20)
+    done = itertools.count(1)
     async with make_client(options) as client:
 
         async def work() -> None:
             for i in waiting:
                 replies[i] = await pool.ask(client, requests[i], check)
+                if (answered := next(done)) % every == 0:
+                    log.info("%d of %d requests answered", answered, len(requests))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(options.max_concurrency, len(requests))):

@@ -117,3 +117,21 @@ def test_a_planted_overlap_never_stays(seed, length, before, after):
         assert kept == [clean]
     else:
         assert clean in kept
+
+
+def test_chunks_of_several_scripts_give_what_one_chunk_gives():
+    import pyarrow as pa
+
+    draw = random.Random(6)
+    sealed = [prose(draw, 20), "\u6c34\u662f\u751f\u547d\u4e4b\u6e90\u6240\u4ee5\u8981\u73cd\u60dc"]
+    values = [prose(draw, 20) for _ in range(30)]
+    values[4], values[11], values[19] = sealed[0].upper(), sealed[1], f"\u201c{sealed[0]}\u201d"
+    whole = pa.table({"text": values})
+    parts = pa.concat_tables([whole.slice(i, 7) for i in range(0, 30, 7)])
+    assert parts.column("text").num_chunks == 5
+    kept = [
+        aidp.decontaminate(Dataset(table), against=texts(sealed))["text"][:]
+        for table in (whole, parts)
+    ]
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == 27

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 
@@ -237,3 +238,24 @@ def test_every_public_name_is_there():
         assert getattr(aidp, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = aidp.nothing
+
+
+def test_two_processes_with_other_hash_seeds_write_the_same_content(tmp_path, sources):
+    (tmp_path / "recipe.json").write_text(json.dumps(RECIPE))
+    command = [sys.executable, "-m", "aidp", "run", "recipe.json", "--out", "made"]
+    for name, rows in sources.items():
+        rows.to_json(tmp_path / f"{name}.jsonl")
+        command += ["--source", f"{name}={name}.jsonl"]
+    hashes = set()
+    for seed, processes in (("1", "1"), ("2", "2")):
+        done = subprocess.run(
+            [*command, "--num-proc", processes, "--format", "json"],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        hashes.add(json.loads(done.stdout)["output_hash"])
+        assert "1/4 deduplicate_by_text_hash: 650 -> 600 rows" in done.stderr
+    assert len(hashes) == 1
