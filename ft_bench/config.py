@@ -79,7 +79,7 @@ class Config(_Frozen):
     seeds: int = Field(default=1, ge=1)
     cluster: str = "local"
     slots: int | None = Field(default=None, ge=1)
-    isolation: Literal["none"] = "none"
+    isolation: Literal["none", "process", "bwrap"] = "none"
     job_seconds: float = Field(default=3600.0, gt=0)
     data_dir: Path | None = None
     runs_dir: Path = Path("results/runs")

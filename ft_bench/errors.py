@@ -5,13 +5,15 @@ FtBenchError                    exit 1
 ├── UsageError                  exit 2    what was typed or configured
 │   ├── UnknownName                       a name that is not there, with a suggestion
 │   ├── ConfigError                       a key or value of the configuration
-│   └── PlanInvalid                       a plan or recipe that breaks a rule
+│   ├── PlanInvalid                       a plan or recipe that breaks a rule
+│   └── MessageRefused                    a message that the Lab's socket does not take
 ├── PrerequisiteError           exit 3    something that must be there first
 │   ├── ChecksumMismatch                  a file that is not what was published
 │   └── DataMissing                       a file or a split that is not there
 ├── BudgetExhausted             exit 4    a call that would overrun a limit
 ├── IntegrityError              exit 5    a record or a model that cannot be trusted
-│   └── ChainBroken                       the journal was altered
+│   ├── ChainBroken                       the journal was altered
+│   └── TokenRefused                      a message with another run's token, or none
 ├── Interrupted                 exit 130  stopped by a person; resumable
 ├── JobFailed                             a training or an evaluation, with its FailureKind
 │   └── ModelFailed                       a language model that gave no answer
@@ -39,10 +41,12 @@ __all__ = [
     "IntegrityError",
     "Interrupted",
     "JobFailed",
+    "MessageRefused",
     "ModelFailed",
     "PlanInvalid",
     "PrerequisiteError",
     "StoreBusy",
+    "TokenRefused",
     "UnknownName",
     "UsageError",
     "boundary",
@@ -104,6 +108,19 @@ class PlanInvalid(UsageError):
     """A plan or a recipe that breaks a rule of the contract."""
 
 
+class MessageRefused(UsageError):
+    """A message that the Lab's socket does not take.
+
+    Args:
+        why: "malformed", "too large" or "too many"; the last may be sent again later.
+        message: the sentence.
+    """
+
+    def __init__(self, why: Literal["malformed", "too large", "too many"], message: str) -> None:
+        super().__init__(message)
+        self.why = why
+
+
 class PrerequisiteError(FtBenchError):
     """Something that must be there before any work: data, a key, a package."""
 
@@ -155,6 +172,10 @@ class IntegrityError(FtBenchError):
 
 class ChainBroken(IntegrityError):
     """The journal's hash chain does not hold."""
+
+
+class TokenRefused(IntegrityError):
+    """A message to the Lab's socket that does not carry this run's token."""
 
 
 class Interrupted(FtBenchError):

@@ -439,6 +439,10 @@ class MeteredLab:
             raise UsageError(f"model {model!r} has no weights; its folder was removed")
         return outcome.training.model
 
+    def recipe(self, node: int, variant: int) -> DataRecipe:
+        """The data recipe that a node's plan gives to a variant."""
+        return self._configuration(node, variant)[0]
+
     def _configuration(self, node: int, variant: int) -> tuple[DataRecipe, Variant]:
         configurations = self._node(node).plan.configurations()
         if not 0 <= variant < len(configurations):

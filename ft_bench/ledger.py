@@ -61,6 +61,9 @@ class Ledger:
         budget: the limits.
         slots: how many jobs run at once; they share what is left.
         job_seconds: the longest that one job may take.
+
+    Attributes:
+        shown: the bodies that the tree is folded from, in the order of their showing.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Ledger:
         self.lock = threading.RLock()
         self._known = {_key(body): body for body in journal.bodies}
         self._shown: set[str] = set()
+        self.shown: list[Any] = []
         self._busy = 0
         self._turns: dict[str, threading.Lock] = {}
         self._earlier_wall = max(_wall_of_attempts(journal), journal.noted_wall())
@@ -89,6 +93,7 @@ class Ledger:
             body = self._known.get(key)
             if body is not None and key not in self._shown:
                 self._shown.add(key)
+                self.shown.append(body)
                 self.tree = self.tree.with_body(body)
             return body
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ft_bench import registry
+from ft_bench.doors.entrant import entrant
 from ft_bench.errors import FtBenchError, PrerequisiteError
 from ft_bench.prepare import Sources, prepared
 from ft_bench.request import RunRequest, agent_options, connected
@@ -65,8 +66,7 @@ class Preview:
 def preview(request: RunRequest) -> Preview:
     """Resolve a request without doing any work."""
     spec = registry.task(request.task)
-    agent = registry.load("agents", request.agent)
-    options = agent_options(agent, request.options)
+    options = agent_options(entrant(request.agent), request.options)
     missing = []
     try:
         connected(request)

@@ -409,6 +409,7 @@ class RunManifest(_Record):
     task_version: str
     scorer_version: str
     agent: str
+    agent_origin: str = ""
     backend: str
     seed: int
     base_model: str

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,7 +24,15 @@ from ft_bench.protocols import LLM
 from ft_bench.record import RunManifest
 from ft_bench.store import RunPaths, holder, read_manifest
 
-__all__ = ["Homes", "RunRequest", "agent_options", "connected", "manifest_of", "open_directory"]
+__all__ = [
+    "Homes",
+    "Named",
+    "RunRequest",
+    "agent_options",
+    "connected",
+    "manifest_of",
+    "open_directory",
+]
 
 _VERSIONED = ("ft-bench", "torch", "transformers", "trl", "peft", "datasets", "rdkit", "numpy")
 _ON_THE_WAY = frozenset(
@@ -77,6 +85,13 @@ class RunRequest:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Named(Protocol):
+    """An agent as a run knows it: `origin` changes whenever its code does."""
+
+    name: str
+    origin: str
+
+
 def agent_options(agent: Any, given: Mapping[str, str]) -> BaseModel:
     """The agent's options, checked against its `Options` model.
 
@@ -118,6 +133,7 @@ def connected(request: RunRequest) -> LLM | None:
 
 def manifest_of(
     request: RunRequest,
+    agent: Named,
     data: Prepared,
     options: BaseModel,
     base_digest: str,
@@ -129,22 +145,25 @@ def manifest_of(
     comparable = {
         "task": [spec.id, spec.version],
         "scorer": registry.scorer(spec.scorer).version,
-        "agent": [request.agent, registry.origin("agents", request.agent)],
+        "agent": [agent.name, agent.origin],
         "backend": _backend(request, llm),
         "base": base_digest,
         "options": options.model_dump(mode="json"),
         "data": data.data_digest,
     }
+    if request.isolation != "none":
+        comparable["isolation"] = request.isolation
     name = digest(comparable)
     backend = re.sub(r"[^A-Za-z0-9._-]+", "-", request.backend)
-    run_id = f"{spec.id}--{request.agent}@{backend}--s{request.seed}--{name[:8]}"
+    run_id = f"{spec.id}--{agent.name}@{backend}--s{request.seed}--{name[:8]}"
     return RunManifest(
         run_id=run_id,
         digest=name,
         task=spec.id,
         task_version=spec.version,
         scorer_version=registry.scorer(spec.scorer).version,
-        agent=request.agent,
+        agent=agent.name,
+        agent_origin=agent.origin,
         backend=request.backend,
         seed=request.seed,
         base_model=request.base_model or spec.base_model,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from ft_bench import registry
 from ft_bench.base import Base, resolve_base
 from ft_bench.dataset import Datasets
+from ft_bench.doors.entrant import Competitor, entrant
 from ft_bench.errors import (
     AgentFailed,
     BudgetExhausted,
@@ -28,7 +29,7 @@ from ft_bench.finish import finish
 from ft_bench.lab import BASE, MeteredLab, Setting
 from ft_bench.ledger import Ledger
 from ft_bench.prepare import Prepared, prepare
-from ft_bench.protocols import Agent, Cluster
+from ft_bench.protocols import Cluster
 from ft_bench.record import Card, CardStatus, Event
 from ft_bench.request import RunRequest, agent_options, connected, manifest_of, open_directory
 from ft_bench.store import Journal, RunPaths, read_card
@@ -84,7 +85,7 @@ class Prelude:
 
     data: Prepared
     base: Base
-    agent: Agent
+    agent: Competitor
     options: Any
 
 
@@ -101,8 +102,8 @@ def run(request: RunRequest, watch: Watch = lambda _: None, say: Say = lambda _:
         StoreBusy: where another process holds the run.
         JobFailed: where the machine failed twice; the run can be taken up again.
     """
-    agent_class = registry.load("agents", request.agent)
-    options = agent_options(agent_class, request.options)
+    agent = entrant(request.agent)
+    options = agent_options(agent, request.options)
     llm = connected(request)
     spec = registry.task(request.task)
     make_cluster = registry.backend("cluster", request.cluster)
@@ -111,13 +112,13 @@ def run(request: RunRequest, watch: Watch = lambda _: None, say: Say = lambda _:
         say(f"preparing {spec.id}")
         data = prepare(spec, request.homes.cache, request.homes.private, data_dir=request.data_dir)
         base = resolve_base(request.base_model or spec.base_model, data, request.homes.cache, say)
-        agent: Agent = agent_class(options=options, backend=llm)
-        manifest = manifest_of(request, data, options, base.digest, cluster.hardware, llm)
+        competitor = agent.make(options, llm, request.isolation)
+        manifest = manifest_of(request, agent, data, options, base.digest, cluster.hardware, llm)
         paths = open_directory(manifest, request.homes.runs, fresh=request.fresh)
         say(f"run {paths.root.name}")
         if paths.card.exists():
             return read_card(paths.card)
-        return _Run(request, Prelude(data, base, agent, options), paths, cluster, watch).card()
+        return _Run(request, Prelude(data, base, competitor, options), paths, cluster, watch).card()
     finally:
         cluster.close()
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ft_bench import registry
 from ft_bench.config import Config
+from ft_bench.doors.entrant import entrant
 from ft_bench.errors import UnknownName, UsageError
 from ft_bench.request import Homes, RunRequest
 
@@ -86,10 +87,9 @@ def requests(
 
 
 def _check_names(config: Config) -> None:
-    agents = registry.available("agents")
-    if config.agent not in agents:
-        raise UnknownName("agent", config.agent, agents, "ft-bench plugins list")
-    for kind, name in (("llm", config.backend), ("cluster", config.cluster)):
+    entrant(config.agent)
+    places = (("llm", config.backend), ("cluster", config.cluster), ("sandbox", config.isolation))
+    for kind, name in places:
         registry.backend(kind, name)
     if config.data_dir is not None and not config.data_dir.expanduser().is_dir():
         raise UsageError(f"--data-dir {str(config.data_dir)!r} is no folder; expected one")

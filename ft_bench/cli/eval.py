@@ -27,7 +27,7 @@ Text = str | None
 def evaluate(
     task: Annotated[list[str] | None, typer.Argument(help="Tasks; see `tasks list`.")] = None,
     suite: Annotated[Text, typer.Option(help="lite or all, in place of TASK.")] = None,
-    agent: Annotated[Text, typer.Option(help="Who competes [trex].")] = None,
+    agent: Annotated[Text, typer.Option(help="Name, agent.toml or file.py:Class [trex].")] = None,
     backend: Annotated[Text, typer.Option(help="The LLM behind it [offline].")] = None,
     option: Annotated[
         list[str] | None, typer.Option("-A", help="Option of the agent, key=value.")
@@ -63,7 +63,9 @@ def evaluate(
     ] = None,
     cluster: Annotated[Text, typer.Option(help="local.", rich_help_panel=_WHERE)] = None,
     slots: Annotated[Text, typer.Option(help="Jobs at once.", rich_help_panel=_WHERE)] = None,
-    isolation: Annotated[Text, typer.Option(help="none.", rich_help_panel=_WHERE)] = None,
+    isolation: Annotated[
+        Text, typer.Option(help="none, process or bwrap.", rich_help_panel=_WHERE)
+    ] = None,
     job_seconds: Annotated[
         Text, typer.Option(help="Longest job [3600].", rich_help_panel=_WHERE)
     ] = None,

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 
 import typer
 
-from ft_bench.cli import audit, config, doctor, eval, leaderboard, plugins, runs, score, tasks, tree
+from ft_bench.cli import (
+    audit,
+    config,
+    doctor,
+    eval,
+    lab,
+    leaderboard,
+    plugins,
+    runs,
+    score,
+    tasks,
+    tree,
+)
 from ft_bench.cli._output import Output
 from ft_bench.errors import FtBenchError
 
@@ -32,6 +44,16 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(plugins.app, name="plugins")
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
+
+
+@app.command(
+    "lab",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def talk(context: typer.Context) -> int:
+    """Talk to the Lab from inside a run; see `ft-bench lab --help`."""
+    return lab.main(context.args)
 
 
 @app.callback()

@@ -5,7 +5,7 @@ from ft_bench.testing.agents import AgentContract
 
 
 class TestMine(AgentContract):
-    agent = MyAgent
+    agent = MyAgent  # or what --agent names: "path/to/agent.toml", "file.py:Class"
 ```
 """
 
@@ -20,6 +20,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from ft_bench.budget import Budget
+from ft_bench.doors.entrant import entrant
 from ft_bench.errors import FailureKind, JobFailed
 from ft_bench.job import Job, TrainJob
 from ft_bench.record import Card
@@ -35,8 +36,9 @@ _SHARED = {"status", "validation", "test", "gain", "selected_node", "selected_va
 class AgentContract:
     """What a harness may expect of an agent, on the toy task and the fake cluster."""
 
-    agent: ClassVar[type[Any]]
+    agent: ClassVar[type[Any] | str]
     options: ClassVar[Mapping[str, str]] = {}
+    isolation: ClassVar[str] = "none"
 
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Bench:
@@ -53,16 +55,21 @@ class AgentContract:
     @classmethod
     def run(cls, bench: Bench, cluster: FakeCluster | None = None, **changes: Any) -> Card:
         """Run the agent with its options, by default for two iterations, to a card."""
-        given = {"budget": Budget(iterations=2), **changes}
+        given = {"budget": Budget(iterations=2), "isolation": cls.isolation, **changes}
         return bench.run(cls.agent, cluster, options=cls.options, **given)
+
+    @property
+    def entry(self) -> Any:
+        """The agent with its `name` and `Options`, whichever door it comes through."""
+        return entrant(self.agent) if isinstance(self.agent, str) else self.agent
 
     def test_it_has_a_name_that_fits_a_run_id(self) -> None:
         """Lower case, no blanks."""
-        assert re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", self.agent.name)
+        assert re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", self.entry.name)
 
     def test_its_options_are_checked(self) -> None:
         """`Options` refuses what it does not know, and everything has a default."""
-        model: type[BaseModel] = self.agent.Options
+        model: type[BaseModel] = self.entry.Options
         model()
         with pytest.raises(ValidationError):
             model.model_validate({"there is no such option": 1})

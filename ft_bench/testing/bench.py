@@ -102,24 +102,26 @@ class Bench:
 
     def run(
         self,
-        agent: type[Any],
+        agent: type[Any] | str,
         cluster: FakeCluster | None = None,
         watch: Callable[[Event], None] = lambda _: None,
         **changes: Any,
     ) -> Card:
-        """Run (or take up) an agent, a class with `name` and `Options`, to its card."""
+        """Run (or take up) an agent to its card: a class, or what `--agent` names."""
+        name = agent if isinstance(agent, str) else agent.name
         with self.open(agent, cluster or FakeCluster()):
-            return run(self.request(agent.name, **changes), watch)
+            return run(self.request(name, **changes), watch)
 
     @contextmanager
-    def open(self, agent: type[Any], cluster: FakeCluster) -> Iterator[None]:
+    def open(self, agent: type[Any] | str, cluster: FakeCluster) -> Iterator[None]:
         """The toy task, the agent and the cluster are registered meanwhile."""
         plugs: dict[tuple[Group, str], object] = {
             ("tasks", TASK): _HOME,
-            ("agents", agent.name): agent,
             ("backends", "cluster.fake"): lambda slots: cluster,
             ("backends", "worker"): run_job,
         }
+        if not isinstance(agent, str):
+            plugs["agents", agent.name] = agent
         with plugged(plugs), _grading_here():
             yield
 

@@ -1,0 +1,152 @@
+"""Client: the Lab for a Python program in a process of its own.
+
+```python
+from ft_bench.client import connect
+
+lab = connect()  # in a program that `ft-bench eval --agent agent.toml` started
+print(lab.brief.text)
+```
+It has the verbs of `ft_bench.protocols.Lab` and raises the same errors.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ft_bench.plan import DataRecipe, ExperimentPlan
+from ft_bench.protocols import Brief, Lab
+from ft_bench.record import Body, Built, Diagnosis, Evaluated, Trained, Usage
+from ft_bench.task import Metric
+from ft_bench.tree import Tree
+from ft_bench.wire import Line, address
+
+__all__ = ["RemoteLab", "connect"]
+
+_BODY: TypeAdapter[Any] = TypeAdapter(Body)
+
+
+def connect(environment: Mapping[str, str] | None = None) -> Lab:
+    """The Lab of the run that started this program.
+
+    Raises:
+        PrerequisiteError: where no run did, or it has ended.
+    """
+    path, token = address(os.environ if environment is None else environment)
+    return RemoteLab(path, token)
+
+
+class RemoteLab:
+    """A Lab over its socket. Thread-safe: each call that is under way has a connection.
+
+    Args:
+        path: of the socket.
+        token: of the run.
+    """
+
+    def __init__(self, path: Path, token: str) -> None:
+        self._path, self._token = path, token
+        self._idle: list[Line] = []
+        self._lock = threading.Lock()
+        self.brief = self._brief()
+        metric = self.brief.metric
+        self._tree, self._seen = Tree(direction=metric.direction), 0
+
+    @property
+    def tree(self) -> Tree:
+        """All nodes so far, as the Lab has them now."""
+        with self._lock:
+            since = self._seen
+        fresh = self._ask("events", since=since)
+        with self._lock:
+            for body in fresh[self._seen - since :]:
+                self._tree = self._tree.with_body(_BODY.validate_python(body))
+                self._seen += 1
+            return self._tree
+
+    def remaining(self) -> Usage:
+        """What is left of each limit; infinite where there is none."""
+        left = self._ask("budget")
+        values: dict[str, Any] = {
+            name: math.inf if value is None else value for name, value in left.items()
+        }
+        return Usage.model_construct(None, **values)
+
+    def propose(self, parent: int | None, plan: ExperimentPlan) -> int:
+        """Open a node. Costs one iteration, but for the root."""
+        answer = self._ask("propose", parent=parent, plan=plan.model_dump(mode="json"))
+        return int(answer["node"])
+
+    def build(self, node: int, recipe: DataRecipe) -> Built:
+        """Make a dataset; a failure is recorded and raised."""
+        answer = self._ask("build", node=node, recipe=recipe.model_dump(mode="json"))
+        return Built.model_validate(answer)
+
+    def train(self, node: int, variant: int, dataset: str, replica: int = 0) -> Trained:
+        """Train one variant of a node's plan; a failure is recorded and raised."""
+        answer = self._ask("train", node=node, variant=variant, dataset=dataset, replica=replica)
+        return Trained.model_validate(answer)
+
+    def evaluate(self, model: str) -> Evaluated:
+        """Score a trained model, or "base", on validation."""
+        return Evaluated.model_validate(self._ask("evaluate", model=model))
+
+    def items(self, model: str) -> list[dict[str, Any]]:
+        """Per-item outcomes of an evaluated model on validation."""
+        found: list[dict[str, Any]] = self._ask("items", model=model)
+        return found
+
+    def probability_better(self, model: str, other: str) -> float:
+        """P(model beats other on validation), by the paired item bootstrap."""
+        return float(self._ask("compare", model=model, other=other)["probability"])
+
+    def conclude(self, node: int, diagnosis: Diagnosis) -> None:
+        """Close a node."""
+        self._ask("conclude", node=node, diagnosis=diagnosis.model_dump(mode="json"))
+
+    def submit(self, model: str, reason: str) -> None:
+        """Name the model that goes to the sealed test."""
+        self._ask("submit", model=model, reason=reason)
+
+    def agree(self, key: str, make: Callable[[], Any]) -> Any:
+        """A decision as JSON data, made once and the same after every restart."""
+        answer = self._ask("agree", key=key)
+        if not answer["known"]:
+            answer = self._ask("agree", key=key, value=make(), decide=True)
+        return answer["value"]
+
+    def close(self) -> None:
+        """Hang up; a further question connects again."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for line in idle:
+            line.close()
+
+    def _brief(self) -> Brief:
+        data = self._ask("brief")
+        paths = {name: Path(data[name]) for name in ("train", "validation", "workspace")}
+        return Brief(**{**data, **paths, "metric": Metric.model_validate(data["metric"])})
+
+    def _ask(self, verb: str, **args: Any) -> Any:
+        with self._line() as line:
+            return line.ask(verb, args)
+
+    @contextmanager
+    def _line(self) -> Iterator[Line]:
+        with self._lock:
+            line = self._idle.pop() if self._idle else None
+        line = line or Line(self._path, self._token)
+        try:
+            yield line
+        except BaseException:
+            line.close()
+            raise
+        with self._lock:
+            self._idle.append(line)
