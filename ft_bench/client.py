@@ -15,12 +15,13 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from ft_bench.errors import FtBenchError, ModelFailed
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.protocols import Brief, Lab
 from ft_bench.record import Body, Built, Diagnosis, Evaluated, Trained, Usage
@@ -122,6 +123,17 @@ class RemoteLab:
             answer = self._ask("agree", key=key, value=make(), decide=True)
         return answer["value"]
 
+    def call(
+        self, key: str, reserve: Usage, make: Callable[[], tuple[Any, Usage]], purpose: str = ""
+    ) -> Any:
+        """Outside work done once by this process; the Lab keeps the books and the answer."""
+        args = {"key": key, "reserve": reserve.model_dump(mode="json"), "purpose": purpose}
+        with self._line() as line:
+            answer = line.ask("call", args)
+            if not answer["known"]:
+                answer = line.ask("settle", _settled(line, make))
+            return answer["value"]
+
     def close(self) -> None:
         """Hang up; a further question connects again."""
         with self._lock:
@@ -150,3 +162,15 @@ class RemoteLab:
             raise
         with self._lock:
             self._idle.append(line)
+
+
+def _settled(line: Line, make: Callable[[], tuple[Any, Usage]]) -> dict[str, Any]:
+    """Do a call's work; one that gave no answer is reported as such before it is raised."""
+    try:
+        value, used = make()
+    except ModelFailed as failure:
+        end = {"charged": failure.charged, "transient": failure.transient}
+        with suppress(FtBenchError):
+            line.ask("settle", {"failed": failure.cause or "no answer", **end})
+        raise
+    return {"value": value, "used": used.model_dump(mode="json")}

@@ -168,6 +168,8 @@ def _judge(ended: Ended | BudgetExhausted, server: SocketLab, program: Program, 
         raise AgentFailed(f"{name} was ended: it used more {_LIMITS[ended.reason]} than it may")
     if ended.returncode == _EXHAUSTED_CODE and server.budget_refusal is not None:
         raise server.budget_refusal
+    if ended.returncode != 0 and server.model_failure is not None:
+        raise server.model_failure
     if ended.returncode != 0:
         raise AgentFailed(
             f"{name} ended with {ended.returncode}: {_last_line(log)} (its log is {log})"

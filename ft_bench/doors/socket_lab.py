@@ -19,16 +19,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ft_bench.doors.verbs import question
+from ft_bench.doors.verbs import Call, Settle, checked, question
 from ft_bench.errors import (
+    AgentFailed,
     BudgetExhausted,
     FtBenchError,
     IntegrityError,
     JobFailed,
     MessageRefused,
+    ModelFailed,
     TokenRefused,
 )
 from ft_bench.lab import MeteredLab
+from ft_bench.record import Usage
 from ft_bench.wire import MAX_MESSAGE, bind, error_data, read_line
 
 __all__ = ["Pace", "SocketLab"]
@@ -76,6 +79,7 @@ class SocketLab:
         fatal: what ends the run: a lost machine, an integrity error, or a bug of the harness.
         exhausted: the first refusal for want of device or wall-clock time, and when it was.
         budget_refusal: the last refusal for want of anything.
+        model_failure: the last time that a language model gave the program no answer.
     """
 
     def __init__(self, lab: MeteredLab, path: Path) -> None:
@@ -84,6 +88,7 @@ class SocketLab:
         self.fatal: BaseException | None = None
         self.exhausted: tuple[float, BudgetExhausted] | None = None
         self.budget_refusal: BudgetExhausted | None = None
+        self.model_failure: ModelFailed | None = None
         self.refused: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._work: dict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -168,7 +173,7 @@ class SocketLab:
                 line = read_line(connection, held, MAX_MESSAGE)
                 if line is None:
                     return
-                reply, goes_on = self._reply(line), True
+                reply, goes_on = self._reply(line, connection, held), True
             except (MessageRefused, TokenRefused) as error:
                 self._note_refusal(error)
                 reply, goes_on = _refusal(error), _harmless(error)
@@ -180,12 +185,28 @@ class SocketLab:
 
     # --- messages --------------------------------------------------------------------------
 
-    def _reply(self, line: bytes) -> bytes:
+    def _reply(self, line: bytes, connection: socket.socket, held: bytearray) -> bytes:
         """The answer to one line.
 
         Raises:
             MessageRefused, TokenRefused: where the line is no message to this Lab.
         """
+        message = self._opened(line)
+        try:
+            if message.get("verb") == "call":
+                args = checked(Call, "call", message.get("args"))
+                value = self._call(args, connection, held)
+            else:
+                verb, given = question(message.get("verb"), message.get("args"))
+                with self._alone(verb.work(given)):
+                    value = verb.call(self.lab, given)
+        except FtBenchError as error:
+            self._take_note_of(error)
+            return _refusal(error)
+        return _line({"ok": True, "value": value})
+
+    def _opened(self, line: bytes) -> dict[str, Any]:
+        """A line as a message that came in time and with this run's token."""
         with self._lock:
             in_time = self._requests.take()
         if not in_time:
@@ -193,14 +214,28 @@ class SocketLab:
             raise MessageRefused("too many", "over 500 messages a second; wait and send it again")
         message = _message(line)
         self._check_token(message.get("token"))
-        try:
-            verb, args = question(message.get("verb"), message.get("args"))
-            with self._alone(verb.work(args)):
-                value = verb.call(self.lab, args)
-        except FtBenchError as error:
-            self._take_note_of(error)
-            return _refusal(error)
-        return _line({"ok": True, "value": value})
+        return message
+
+    def _call(self, args: Call, connection: socket.socket, held: bytearray) -> dict[str, Any]:
+        """Outside work by the program: the answer of the journal, or leave to begin.
+
+        The next line of the same connection settles it; a connection that ends before is charged
+        in full.
+        """
+
+        def make() -> tuple[Any, Usage]:
+            connection.sendall(_line({"ok": True, "value": {"known": False}}))
+            connection.settimeout(None)
+            line = read_line(connection, held, MAX_MESSAGE)
+            if line is None:
+                raise AgentFailed(f"the call {args.key!r} was left before it was settled")
+            end = checked(Settle, "settle", self._opened(line).get("args"))
+            if end.failed:
+                raise ModelFailed(end.failed, charged=end.charged, transient=end.transient)
+            return end.value, end.used
+
+        value = self.lab.call(args.key, args.reserve, make, args.purpose)
+        return {"known": True, "value": value}
 
     def _alone(self, work: str) -> threading.Lock | _Free:
         """Two clients that ask for the same work get it done once."""
@@ -223,6 +258,8 @@ class SocketLab:
                 self.budget_refusal = error
                 if error.limit in _FINAL and self.exhausted is None:
                     self.exhausted = (time.monotonic(), error)
+            case ModelFailed():
+                self.model_failure = error
             case JobFailed(kind="INFRA") | IntegrityError():
                 self.fatal = self.fatal or error
             case _:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ft_bench.errors import MessageRefused, PlanInvalid, UnknownName
 from ft_bench.lab import MeteredLab, model_id
 from ft_bench.plan import DataRecipe, ExperimentPlan
-from ft_bench.record import Diagnosis
+from ft_bench.record import Diagnosis, Usage
 from ft_bench.tree import Node, Outcome
 
-__all__ = ["VERBS", "Verb", "question"]
+__all__ = ["VERBS", "Call", "Settle", "Verb", "checked", "question"]
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class _Args(BaseModel):
@@ -79,6 +81,24 @@ class _Agree(_Args):
     key: str
     value: Any = None
     decide: bool = False
+
+
+class Call(_Args):
+    """Outside work that the program does itself, within a reservation."""
+
+    key: str
+    reserve: Usage = Usage()
+    purpose: str = ""
+
+
+class Settle(_Args):
+    """The end of a call: its value and what it used, or why there is none."""
+
+    value: Any = None
+    used: Usage = Usage()
+    failed: str = ""
+    charged: bool = True
+    transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,28 +229,33 @@ VERBS: Mapping[str, Verb] = {
 }
 
 
-def question(verb: object, args: object) -> tuple[Verb, _Args]:
+def question(verb: object, args: object) -> tuple[Verb, BaseModel]:
     """A verb with its arguments, checked.
 
     Raises:
         UnknownName: for a verb that is not there.
+        MessageRefused, PlanInvalid: as `checked`.
+    """
+    if not isinstance(verb, str) or verb not in VERBS:
+        known = [*VERBS, "call", "settle"]
+        raise UnknownName("verb", str(verb)[:80], known, "ft-bench lab --help")
+    return VERBS[verb], checked(VERBS[verb].args, verb, args)
+
+
+def checked(form: type[T], verb: str, args: object) -> T:
+    """A verb's arguments in their form.
+
+    Raises:
         MessageRefused: "malformed", for arguments of the wrong form; names the first.
         PlanInvalid: where it is the plan or the recipe that has the wrong form.
     """
-    if not isinstance(verb, str) or verb not in VERBS:
-        raise UnknownName("verb", str(verb)[:80], VERBS, "ft-bench lab --help")
-    found = VERBS[verb]
     try:
-        return found, found.args.model_validate({} if args is None else args)
+        return form.model_validate({} if args is None else args)
     except ValidationError as cause:
         first = cause.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "args"
-        text = f"{verb}: {place}: {first['msg']}; expected {_form(found)}"
+        names = ", ".join(form.model_fields) or "no argument"
+        text = f"{verb}: {place}: {first['msg']}; expected {names}"
         if first["loc"][:1] in (("plan",), ("recipe",)):
             raise PlanInvalid(text) from cause
         raise MessageRefused("malformed", text) from cause
-
-
-def _form(verb: Verb) -> str:
-    names = verb.args.model_fields
-    return ", ".join(names) if names else "no argument"

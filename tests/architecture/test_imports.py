@@ -39,9 +39,9 @@ FLOORS: tuple[set[str], ...] = (
     {"finish"},
     {"lab", "request", "base"},
     {"ledger", "dataset", "store", "registry", "audit", "config", "grader", "prepare", "outcome"},
-    {"client"},
+    {"client", "integrity", "lineage"},
     {"protocols", "job", "download", "wire"},
-    {"record", "plan", "task", "budget", "stats", "tree"},
+    {"record", "plan", "task", "budget", "stats", "tree", "weights"},
     {"digest", "files"},
     {"errors"},
 )

@@ -21,6 +21,7 @@ from ft_bench.errors import (
     BudgetExhausted,
     JobFailed,
     MessageRefused,
+    ModelFailed,
     PlanInvalid,
     PrerequisiteError,
     TokenRefused,
@@ -28,7 +29,7 @@ from ft_bench.errors import (
 )
 from ft_bench.job import TrainJob
 from ft_bench.lab import MeteredLab
-from ft_bench.record import Flagged, Diagnosis
+from ft_bench.record import Diagnosis, Flagged, Usage
 from ft_bench.testing.bench import Bench
 from ft_bench.testing.cluster import FakeCluster
 from ft_bench.testing.records import plan
@@ -136,6 +137,42 @@ def test_a_decision_is_made_once(served: Served) -> None:
     assert served.remote.agree("choice", lambda: [1, 2]) == [1, 2]
     assert served.remote.agree("choice", lambda: [3]) == [1, 2]
     assert served.ask("agree", key="choice", value=4, decide=True)["value"] == [1, 2]
+
+
+def test_outside_work_is_reserved_and_settled(served: Served) -> None:
+    made: list[int] = []
+
+    def make() -> tuple[Any, Usage]:
+        made.append(1)
+        return {"text": "hello"}, Usage(tokens=7)
+
+    for _ in range(2):
+        assert served.remote.call("ask", Usage(tokens=10), make) == {"text": "hello"}
+    assert made == [1]
+    assert served.lab.ledger.meter.spent.tokens == 7
+
+
+def test_a_call_that_is_left_is_charged_in_full(served: Served) -> None:
+    args = {"key": "k", "reserve": {"tokens": 10}}
+    stream = served.raw()
+    request = {"token": served.server.token, "verb": "call", "args": args}
+    assert answer_to(stream, json.dumps(request).encode() + b"\n")["value"] == {"known": False}
+    stream.close()
+    until = time.monotonic() + 10
+    while served.lab.ledger.meter.spent.tokens == 0 and time.monotonic() < until:
+        time.sleep(0.01)
+    assert served.lab.ledger.meter.spent.tokens == 10
+
+    def silent() -> tuple[Any, Usage]:
+        raise ModelFailed("nobody answers", charged=False, transient=True)
+
+    with pytest.raises(ModelFailed):
+        served.remote.call("other", Usage(tokens=10), silent)
+    until = time.monotonic() + 10
+    while served.server.model_failure is None and time.monotonic() < until:
+        time.sleep(0.01)
+    assert served.lab.ledger.meter.spent.tokens == 10
+    assert served.server.fatal is None
 
 
 def test_two_clients_that_ask_for_the_same_training_get_one(tmp_path: Path) -> None:
