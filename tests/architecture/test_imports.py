@@ -36,7 +36,7 @@ FLOORS: tuple[set[str], ...] = (
     {"suite"},
     {"runner"},
     {"doors"},
-    {"finish"},
+    {"finish", "evidence"},
     {"lab", "request", "base"},
     {"ledger", "dataset", "store", "registry", "audit", "config", "grader", "prepare", "outcome"},
     {"client", "integrity", "lineage"},
