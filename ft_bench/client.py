@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ft_bench.errors import FtBenchError, ModelFailed
+from ft_bench.errors import FailureKind, FtBenchError, ModelFailed
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.protocols import Brief, Lab
 from ft_bench.record import Body, Built, Diagnosis, Evaluated, Trained, Usage
@@ -111,6 +111,10 @@ class RemoteLab:
     def conclude(self, node: int, diagnosis: Diagnosis) -> None:
         """Close a node."""
         self._ask("conclude", node=node, diagnosis=diagnosis.model_dump(mode="json"))
+
+    def give_up(self, node: int, cause: str, kind: FailureKind = "EXECUTOR_GAVE_UP") -> None:
+        """Record why nothing of a node can be carried out: it fails with that."""
+        self._ask("give_up", node=node, cause=cause, kind=kind)
 
     def submit(self, model: str, reason: str) -> None:
         """Name the model that goes to the sealed test."""

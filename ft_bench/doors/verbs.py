@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ft_bench.errors import MessageRefused, PlanInvalid, UnknownName
+from ft_bench.errors import FailureKind, MessageRefused, PlanInvalid, UnknownName
 from ft_bench.lab import MeteredLab, model_id
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.record import Diagnosis, Usage
@@ -68,6 +68,12 @@ class _Compare(_Args):
 class _Conclude(_Args):
     node: int
     diagnosis: Diagnosis = Diagnosis()
+
+
+class _GiveUp(_Args):
+    node: int
+    cause: str
+    kind: FailureKind = "EXECUTOR_GAVE_UP"
 
 
 class _Submit(_Args):
@@ -193,6 +199,11 @@ def _conclude(lab: MeteredLab, args: _Conclude) -> Any:
     return {"node": args.node, "status": lab.tree.node(args.node).status}
 
 
+def _give_up(lab: MeteredLab, args: _GiveUp) -> Any:
+    lab.give_up(args.node, args.cause, args.kind)
+    return {"node": args.node}
+
+
 def _submit(lab: MeteredLab, args: _Submit) -> Any:
     lab.submit(args.model, args.reason)
     return {"model": args.model}
@@ -224,6 +235,7 @@ VERBS: Mapping[str, Verb] = {
         lambda lab, args: {"probability": lab.probability_better(args.model, args.other)},
     ),
     "conclude": Verb(_Conclude, _conclude),
+    "give_up": Verb(_GiveUp, _give_up),
     "submit": Verb(_Submit, _submit),
     "agree": Verb(_Agree, _agree),
 }
