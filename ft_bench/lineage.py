@@ -2,7 +2,7 @@
 
 Weights are read from safetensors files in pieces, so memory stays flat whatever the model's size,
 and no torch is loaded. What is compared, and what the limits were set on, is in
-`docs/design/integrity.md`.
+`docs/design/lineage.md`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from ft_bench.digest import digest, file_sha256
 
 __all__ = ["Tensor", "local_folder", "pieces", "tensors_in", "weights_digest"]
 
-_PIECE = 4_000_000
+_PIECE = 500_000
 _TYPES: Mapping[str, Any] = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
 
 
@@ -86,7 +86,7 @@ def _tensor(path: Path, origin: int, item: Mapping[str, Any]) -> Tensor:
 
 
 def pieces(tensor: Tensor) -> Iterator[NDArray[np.float32]]:
-    """The values of a tensor in order, a few million at a time."""
+    """The values of a tensor in order, half a million at a time."""
     kind = np.dtype(_TYPES[tensor.dtype])
     with tensor.path.open("rb") as stream:
         stream.seek(tensor.start)
