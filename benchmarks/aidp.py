@@ -318,7 +318,7 @@ CASES: dict[str, dict[str, tuple[Contender, int, str]]] = {
         "aidp": (aidp_near, 0, ""),
         "rensa objects": (rensa_near, 20_000, "rensa"),
         "datasketch": (datasketch_near, 5_000, "datasketch"),
-        "datatrove": (datatrove_near, 2_000, "datatrove"),
+        "datatrove": (datatrove_near, 5_000, "datatrove"),
     },
     "filter expression": {
         "aidp": (aidp_where, 0, ""),

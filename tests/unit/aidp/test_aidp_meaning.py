@@ -66,6 +66,35 @@ def test_a_model2vec_model_from_a_folder(tmp_path):
     assert np.array(made["embedding"][:]) == pytest.approx(np.array([[1, 0], [0, 1], [1, 0]]))
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_sentence_transformers_model_from_a_folder(tmp_path):
+    pytest.importorskip("sentence_transformers")
+    import torch
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1, "good": 2, "bad": 3}, "[UNK]"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="[UNK]", pad_token="[PAD]"
+    ).save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=4,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+    )
+    transformers.BertModel(config).save_pretrained(tmp_path)
+    rows = Dataset.from_dict({"text": ["good", "bad bad bad", "good"]})
+    made = aidp.generate_text_embeddings(rows, encoder="sentence-transformers", model=str(tmp_path))
+    a, b, c = np.array(made["embedding"][:])
+    assert np.linalg.norm([a, b, c], axis=1) == pytest.approx(1)
+    assert a == pytest.approx(c, abs=1e-6)
+    assert np.abs(a - b).max() > 0.01
+
+
 @pytest.mark.parametrize("encoder", ["model2vec", "sentence-transformers"])
 def test_a_model_that_is_not_there(encoder, tmp_path):
     rows = Dataset.from_dict({"text": ["a"]})
