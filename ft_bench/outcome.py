@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +37,7 @@ def write_samples(
     write_lines(
         path,
         (
-            json.dumps({"output": output, **asdict(item), "id": row["id"]}, ensure_ascii=False)
+            json.dumps({"output": output, **item._asdict(), "id": row["id"]}, ensure_ascii=False)
             + "\n"
             for row, output, item in zip(rows, outputs, items, strict=True)
         ),

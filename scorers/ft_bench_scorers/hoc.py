@@ -45,7 +45,7 @@ def find_labels(text: str, parser: str) -> Labels:
     """The labels named in `text`, and whether there is any."""
     if parser == "lenient":
         text = _GAP.sub(" ", text.lower())
-    found = frozenset([label for label in LABELS if label in text])
+    found = [label for label in LABELS if label in text]
     return found, bool(found)
 
 

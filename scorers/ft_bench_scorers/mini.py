@@ -21,7 +21,7 @@ _SEPARATORS = re.compile(r"[;,\n]")
 
 def gold_groups(row: Row) -> frozenset[str]:
     """The groups named in a row's `answer`; empty for "none"."""
-    return find_groups(str(row["answer"]), "strict")[0]
+    return frozenset(find_groups(str(row["answer"]), "strict")[0])
 
 
 def find_groups(text: str, parser: str) -> Labels:
@@ -30,7 +30,7 @@ def find_groups(text: str, parser: str) -> Labels:
         names = [name.strip(" .*`\"'").lower() for name in _SEPARATORS.split(text)]
     else:
         names = [name.strip() for name in text.strip().partition("\n")[0].split(";")]
-    found = frozenset(names).intersection(LABELS)
+    found = [label for label in LABELS if label in names]
     return found, bool(found) or [name for name in names if name] == [NONE]
 
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Labels", "MultilabelScorer", "set_f1"]
 
-Labels = tuple[frozenset[str], bool]
-"""The labels that a parser found, and whether it found an answer at all."""
+Labels = tuple[list[str], bool]
+"""The labels that a parser found, each once and in order, and whether there was an answer."""
 
 
-def set_f1(found: Set[str], gold: Set[str]) -> float:
-    """2 |found & gold| / (|found| + |gold|); 1 where both are empty."""
+def set_f1(found: Collection[str], gold: Set[str]) -> float:
+    """2 |found & gold| / (|found| + |gold|); 1 where both are empty. `found` has no repetition."""
     size = len(found) + len(gold)
-    return 2.0 * len(found & gold) / size if size else 1.0
+    return 2.0 * sum(label in gold for label in found) / size if size else 1.0
 
 
 def _over(top: float, bottom: float) -> float:
@@ -61,15 +61,12 @@ class MultilabelScorer:
     ) -> list[ItemScore]:
         """Score each output: `value` is the F1 of its label set, `prediction` the label list."""
         check_call(self.name, self.parsers, parser, rows, outputs)
-        return [
-            self._item(row, answer_text(output, parser), parser)
-            for row, output in zip(rows, outputs, strict=True)
-        ]
-
-    def _item(self, row: Row, text: str, parser: str) -> ItemScore:
-        found, valid = self.parse(text, parser)
-        ordered = [label for label in self.labels if label in found] if found else []
-        return ItemScore(row["id"], set_f1(found, self.gold(row)), valid, ordered)
+        parse, gold = self.parse, self.gold
+        items = []
+        for row, output in zip(rows, outputs, strict=True):
+            found, valid = parse(answer_text(output, parser), parser)
+            items.append(ItemScore(row["id"], set_f1(found, gold(row)), valid, found))
+        return items
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
         """TP, FP and FN per label; then per item 1, F1, exactness, precision and recall.

@@ -22,17 +22,28 @@ NAMES = ("negative", "positive")
 
 PARSERS = ("strict", VERBATIM, "promptbench_cls", "promptbench_general", "contains_choice")
 
-_WORD = re.compile(r"(?<![a-z0-9_])(?:positive|negative)(?![a-z0-9_])")
+_IN_WORDS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 _DIGIT = re.compile(r"(?<![\w.])[01](?!\.?\w)")
 _SHORT = 64
 _EDGE = ",._\"'-+=!?()&^%$#@:\\|{}[]<>/` \t\n\r\x0b\x0c"
 _ALIASES = {"negative": "negative", "0": "negative", "positive": "positive", "1": "positive"}
 
 
+def _last_name(text: str, name: str) -> int:
+    """Where `name`, of eight letters, stands last as a whole word in a lower-case text, else -1."""
+    at = text.rfind(name)
+    while at >= 0:
+        if text[at - 1 : at] not in _IN_WORDS and text[at + 8 : at + 9] not in _IN_WORDS:
+            return at
+        at = text.rfind(name, 0, at + 7)
+    return -1
+
+
 def _last_word(text: str) -> str | None:
-    words = _WORD.findall(text.lower())
-    if words:
-        return str(words[-1])
+    low = text.lower()
+    negative, positive = (_last_name(low, name) for name in NAMES)
+    if negative >= 0 or positive >= 0:
+        return NAMES[positive > negative]
     digits = _DIGIT.findall(text)
     return NAMES[int(digits[-1])] if digits else None
 
@@ -67,7 +78,7 @@ _find_again = lru_cache(maxsize=4096)(_find)
 def score_sentiment(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the sentiment found is the row's `answer`."""
     found = _find_again(text, parser) if len(text) < _SHORT else _find(text, parser)
-    return ItemScore(row["id"], float(found == row["answer"]), found is not None, found)
+    return ItemScore(row["id"], 1.0 if found == row["answer"] else 0.0, found is not None, found)
 
 
 SCORER = MeanScorer(name="accuracy", version="1", score=score_sentiment, parsers=PARSERS)

@@ -94,7 +94,7 @@ def _fill_row(pair: _Pair, costs: list[list[float]], i: int) -> list[tuple[str |
         run, moved = 0, 0.0
         if pair.may_transpose(i, j):
             run = _transposition(source, target, costs, i, j)
-            moved = costs[i + 1 - run][j + 1 - run] + run - 1
+            moved = costs[i + 1 - run][j + 1 - run] + (run - 1)  # as upstream rounds
             best = min(best, moved) if run else best
         row[j + 1] = best
         plain = _OPS[(substitute == best) * 4 + (insert == best) * 2 + (delete == best)]

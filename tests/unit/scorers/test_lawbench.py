@@ -164,3 +164,13 @@ def test_components_have_scores_and_abstentions() -> None:
 def test_a_package_that_is_absent_is_named_with_its_remedy() -> None:
     with pytest.raises(PrerequisiteError, match=r"'no_such_package'.*pip install"):
         package("no_such_package")
+
+
+def test_a_tie_of_costs_is_kept_although_floats_round() -> None:
+    """A transposition of three and its alternative cost the same only if added in one order."""
+    from ft_bench_scorers.lawbench.edits import edits_of
+    from ft_bench_scorers.lawbench.lexicon import Lexicon
+
+    found = {tuple(edit): n for edit, n in edits_of("1a的。a", "地的。aa", Lexicon()).items()}
+    other = {(0, 2, "地"): 1, (4, 4, "a"): 1}
+    assert found == {(0, 1, "地"): 1, (1, 4, "的。a"): 1, **other}
