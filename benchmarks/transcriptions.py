@@ -15,20 +15,28 @@ from collections.abc import Sequence
 from typing import Any
 
 __all__ = [
+    "article_numbers",
     "assertion",
     "author_order",
     "char_f1",
     "choice",
     "entities",
+    "gta_summary",
     "last_capital",
+    "law_score",
+    "log_distance",
     "macro_f1",
     "mechanism_score",
+    "ome_score",
+    "order_score",
     "prison_term",
+    "react_json",
     "react_step",
     "rouge_l_chinese",
     "sentiment",
     "single_choice",
     "smiles",
+    "tomg_score",
 ]
 
 Step = tuple[Any, Any, float]
@@ -301,3 +309,112 @@ def log_distance(months: int | None, gold: int) -> float:
         return 0.0
     longest = math.log(216)
     return (longest - abs(math.log(gold + 1) - math.log(months + 1))) / longest
+
+
+def order_score(row: dict[str, Any], text: str) -> float:
+    """EconLogicQA: exact match, and the pairs that reports show."""
+    order, gold = author_order(text), row["answer"].split(", ")
+    letters = order.split(", ") if order else []
+    if sorted(letters) == sorted(gold):
+        pairs = [(one, two) for at, one in enumerate(gold) for two in gold[at + 1 :]]
+        row["pairs"] = sum(letters.index(one) < letters.index(two) for one, two in pairs) / 6
+    return float(order == row["answer"])
+
+
+def law_score(row: dict[str, Any], text: str) -> float:
+    """LawBench: one answer of a sub-task that the benchmark measures; `row` keeps abstentions."""
+    gold, subtask = row["reference"], row["subtask"]
+    if subtask == "1-2":
+        score, row["abstained"] = single_choice("ABCD", text, gold[5])
+        return score
+    if subtask == "2-5":
+        return char_f1(gold.replace("回答:", ""), text)
+    if subtask == "2-6":
+        return _entity_f1(dict(pair.split(":") for pair in gold.split(";")), text)
+    if subtask == "3-1":
+        found = article_numbers(text)
+        row["abstained"] = not found
+        return _set_f1(found, {264})
+    if subtask == "3-4":
+        months = prison_term(text)
+        row["abstained"] = months is None
+        return log_distance(months, int(gold[3:-2]))
+    return rouge_l_chinese(text, gold)
+
+
+def _set_f1(found: set[int], gold: set[int]) -> float:
+    shared = len(found & gold)
+    precision, recall = shared / len(found) if found else 0.0, shared / len(gold)
+    return 2 * precision * recall / (precision + recall) if shared else 0.0
+
+
+def _entity_f1(wanted: dict[str, str], text: str) -> float:
+    kinds = ("犯罪嫌疑人", "受害人", "被盗货币", "物品价值", "盗窃获利")
+    kinds += ("被盗物品", "作案工具", "时间", "地点", "组织机构")
+    found = entities(kinds, text)
+    if not found:
+        return 0.0
+    shared = sum(char_f1(wanted[kind], found[kind]) for kind in found if kind in wanted)
+    precision, recall = shared / len(found), shared / len(wanted)
+    return 2 * precision * recall / (precision + recall + 1e-10)
+
+
+def gta_summary(pairs: Sequence[tuple[dict[str, Any], str]]) -> float:
+    """GTA, step by step: upstream's counts, of which the answers make the score."""
+    counts: Counter[str] = Counter()
+    for row, text in pairs:
+        name, content = react_step(text)
+        if name == "answer":
+            step: dict[str, Any] = {"role": "assistant", "content": content}
+        else:
+            function = {"name": name, "arguments": {"text": content}}
+            call = {"type": "function", "function": function}
+            step = {"role": "assistant", "tool_calls": [call], "error": {"type": "API_ERROR"}}
+        called, wanted = "tool_calls" in step, "tool_calls" in row["gold"]
+        counts["references"] += row["counts"]
+        counts["inst_align"] += called == wanted and "error" not in step
+        counts["tool"] += wanted
+        counts["tool_call"] += called
+        counts["tool_call_error"] += called and "error" in step
+        if not called and not wanted:
+            counts["answer"] += _named(row["reference"], step["content"])
+    return counts["answer"] / counts["references"]
+
+
+def _named(reference: dict[str, Any], answer: str) -> bool:
+    found = 0
+    for group in reference["whitelist"]:
+        pattern = r"\b(?:" + "|".join(re.escape(alias) for alias in group) + r")\b"
+        if re.search(pattern, answer, re.IGNORECASE):
+            found += 1
+    return found == len(reference["whitelist"])
+
+
+def ome_score(row: dict[str, Any], text: str) -> float:
+    """oMeBench: the equally weighted components of one answer that is JSON."""
+    gold = [(s["subtype"], s["intermediate_smiles"], s["step_weight"]) for s in row["mechanism"]]
+    found = [(s["subtype"], s["intermediate_smiles"], 0.0) for s in json.loads(text)]
+    return sum(0.25 * value for value in mechanism_score(gold, found).values())
+
+
+def tomg_score(row: dict[str, Any], text: str) -> float:
+    """TOMG-Bench: 0.4 validity + 0.6 success for an added group or a lower property."""
+    from rdkit import Chem
+    from rdkit.Chem import GetMolFrags, rdFingerprintGenerator
+    from rdkit.Chem.Descriptors import MolLogP, qed
+    from rdkit.DataStructs import TanimotoSimilarity
+
+    patterns = {"hydroxyl": "[OX2H]", "amine": "[NX3;H2,H1;!$(NC=O)]"}
+    patterns |= {"halo": "[F,Cl,Br,I]", "amide": "[NX3][CX3](=[OX1])[#6]"}
+    mol, source = Chem.MolFromSmiles(smiles(text)), Chem.MolFromSmiles(row["molecule"])
+    if mol is None:
+        return 0.0
+    make = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=2048)
+    row["similarity"] = TanimotoSimilarity(*map(make.GetFingerprint, (mol, source)))
+    row["fragments"] = len(GetMolFrags(mol))
+    if row["subtask"] == "AddComponent":
+        pattern = Chem.MolFromSmarts(patterns[row["added_group"]])
+        before, after = (len(one.GetSubstructMatches(pattern)) for one in (source, mol))
+        return 0.4 + 0.6 * (after == before + 1)
+    measure = MolLogP if row["subtask"] == "LogP" else qed
+    return 0.4 + 0.6 * (measure(mol) < measure(source))

@@ -9,6 +9,7 @@ reads other separators, any case, tight letters and prose, and wants a permutati
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import combinations
 
 from ft_bench.protocols import ItemScore, Row
@@ -18,6 +19,7 @@ from ft_bench_scorers.reasoning import VERBATIM
 __all__ = ["SCORER", "find_order", "pairwise_accuracy", "score_order"]
 
 _STRICT = re.compile(r"(?:[A-D], ){3}[A-D]")
+_SHORT = 64
 _STOPS = ("Q", "</s>")
 _MARKER = re.compile(r"\b(?:answer|order|sequence|ordering)\b", re.IGNORECASE)
 _GAP = r"(?:\s*(?:,|;|->|→|>|\|)\s*(?:(?:and|then)\s+)?|\s+(?:and|then)\s+|\s+)"
@@ -68,11 +70,17 @@ def pairwise_accuracy(order: str | None, gold: str) -> float:
     return sum(places[before] < places[after] for before, after in pairs) / len(pairs)
 
 
+_find_again = lru_cache(maxsize=4096)(find_order)
+_pairs_again = lru_cache(maxsize=1024)(pairwise_accuracy)
+"""Short outputs repeat, and there are 256 orders against 24."""
+
+
 def score_order(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the order is the row's `answer`; `pairwise_accuracy` beside it."""
-    order, gold = find_order(text, parser), str(row["answer"])
-    parts = {"pairwise_accuracy": pairwise_accuracy(order, gold)}
-    return ItemScore(str(row["id"]), float(order == gold), order is not None, order, parts)
+    order = (_find_again if len(text) < _SHORT else find_order)(text, parser)
+    parts = {"pairwise_accuracy": _pairs_again(order, row["answer"])}
+    right = 1.0 if order == row["answer"] else 0.0
+    return ItemScore(row["id"], right, order is not None, order, parts)
 
 
 SCORER = MeanScorer(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["SCORER", "GtaScorer", "gta_scorer"]
 
 _COLUMNS = ("answer", "instruction", "tool", "arguments", "tool_call", "tool_call_error")
+_PARTS = dict.fromkeys(_COLUMNS, 0.0)
 
 
 @dataclass(slots=True)
@@ -69,31 +70,28 @@ class GtaScorer:
             step: the predicted step.
         """
         gold: Step = row["gold"]
-        parts = dict.fromkeys(_COLUMNS, 0.0)
-        wrong = bool(step.get("error"))
-        parts["instruction"] = float(is_call(step) == is_call(gold) and not wrong)
-        parts["tool_call"] = float(is_call(step))
-        parts["tool_call_error"] = float(is_call(step) and wrong)
-        if is_call(step) and is_call(gold):
-            same = name_of(step) == name_of(gold)
-            parts["tool"] = float(same)
-            parts["arguments"] = float(same and arguments_of(step) == arguments_of(gold))
-        if not is_call(step) and not is_call(gold):
+        wrong, called, wanted = bool(step.get("error")), is_call(step), is_call(gold)
+        parts = _PARTS.copy()
+        if called == wanted and not wrong:
+            parts["instruction"] = 1.0
+        if called:
+            parts["tool_call"] = 1.0
+            parts["tool_call_error"] = float(wrong)
+        if called and wanted and name_of(step) == name_of(gold):
+            parts["tool"] = 1.0
+            parts["arguments"] = float(arguments_of(step) == arguments_of(gold))
+        if not called and not wanted and step.get("role", "assistant") == "assistant":
             text = str(step.get("content", ""))
             parts["answer"] = answer_score(row["reference"], text, self.similarity)
-        value = parts["arguments"] if is_call(gold) else parts["answer"]
-        return ItemScore(str(row["id"]), value, not wrong, dict(step), parts)
+        value = parts["arguments"] if wanted else parts["answer"]
+        return ItemScore(row["id"], value, not wrong, step, parts)
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
         """The parts, then the denominators: gold calls, samples with a reference. Shape (n, 8)."""
         import numpy as np
 
         table = [
-            [
-                *(item.components[name] for name in _COLUMNS),
-                float(is_call(row["gold"])),
-                float(row["counts"]),
-            ]
+            [*map(item.components.__getitem__, _COLUMNS), is_call(row["gold"]), row["counts"]]
             for row, item in zip(rows, items, strict=True)
         ]
         return np.asarray(table, dtype=np.float64).reshape(len(items), len(_COLUMNS) + 2)

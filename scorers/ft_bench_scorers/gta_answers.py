@@ -10,7 +10,7 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 __all__ = ["Similarity", "answer_score", "mpnet_similarity", "names_agree", "trigram_similarity"]
@@ -63,9 +63,14 @@ def mpnet_similarity() -> Similarity:
     return similarity
 
 
-def _found(aliases: Sequence[str], text: str) -> bool:
+@lru_cache(maxsize=2048)
+def _pattern(aliases: tuple[str, ...]) -> re.Pattern[str]:
     names = "|".join(re.escape(alias) for alias in aliases)
-    return re.search(rf"\b(?:{names})\b", text, re.IGNORECASE) is not None
+    return re.compile(rf"\b(?:{names})\b", re.IGNORECASE)
+
+
+def _found(aliases: Sequence[str], text: str) -> bool:
+    return _pattern(tuple(aliases)).search(text) is not None
 
 
 def names_agree(reference: Mapping[str, Any], text: str) -> bool:

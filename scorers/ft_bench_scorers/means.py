@@ -79,8 +79,9 @@ class MeanScorer:
     ) -> list[ItemScore]:
         """Score each output against its row, in order."""
         check_call(self.name, self.parsers, parser, rows, outputs)
+        score = self.score
         return [
-            self.score(row, answer_text(output, parser), parser)
+            score(row, output if "<" not in output else answer_text(output, parser), parser)
             for row, output in zip(rows, outputs, strict=True)
         ]
 
@@ -111,9 +112,19 @@ class MeanScorer:
     ) -> NDArray[np.float64]:
         import numpy as np
 
-        named = list(map(slices_of, rows))
-        cells = [[float(name in names) for name in self.slices] for names in named]
-        return np.asarray(cells, dtype=np.float64).reshape(len(rows), len(self.slices))
+        width = len(self.slices)
+        place = {name: column for column, name in enumerate(self.slices)}
+        cells = [
+            line + place[name]
+            for line, names in zip(
+                range(0, width * len(rows), width), map(slices_of, rows), strict=True
+            )
+            for name in names
+            if name in place
+        ]
+        table = np.zeros(len(rows) * width, dtype=np.float64)
+        table[cells] = 1.0
+        return table.reshape(len(rows), width)
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """The mean; 0 for an empty selection. Shape (..., k) to (...)."""
@@ -169,8 +180,9 @@ class GroupMeanScorer:
     ) -> list[ItemScore]:
         """Score each output against its row, in order."""
         check_call(self.name, self.parsers, parser, rows, outputs)
+        score = self.score
         return [
-            self.score(row, answer_text(output, parser), parser)
+            score(row, output if "<" not in output else answer_text(output, parser), parser)
             for row, output in zip(rows, outputs, strict=True)
         ]
 
@@ -180,10 +192,10 @@ class GroupMeanScorer:
 
         width = len(self.groups)
         table = np.zeros((len(items), 2 * width + len(self.parts)), dtype=np.float64)
-        for line, (row, item) in enumerate(zip(rows, items, strict=True)):
-            column = self._index[self.group_of(row)]
-            table[line, column] = item.value
-            table[line, width + column] = 1.0
+        lines = np.arange(len(items))
+        columns = np.asarray([self._index[self.group_of(row)] for row in rows], dtype=np.intp)
+        table[lines, columns] = [item.value for item in items]
+        table[lines, width + columns] = 1.0
         for column, part in enumerate(self.parts, start=2 * width):
             table[:, column] = _column(items, part)
         return table

@@ -7,6 +7,9 @@ of the gold answer must be a substring of the output; its accuracy is rounded to
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ft_bench.protocols import ItemScore, Row
@@ -34,18 +37,29 @@ SUBTASKS = (*LETTERED, NAMES)
 
 def last_capital(text: str) -> str:
     """The last character that is upper-case in any script, "" where there is none."""
-    return next((character for character in reversed(text) if character.isupper()), "")
+    if text.islower():
+        return ""
+    for character in reversed(text):
+        if character.isupper():
+            return character
+    return ""
+
+
+_SHORT = 64
+_last_again = lru_cache(maxsize=4096)(last_capital)
+"""Short outputs repeat: most are one letter."""
 
 
 def score_answer(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the letter is the gold one, or every gold name is in the output."""
-    gold = str(row["answer"])
+    gold = row["answer"]
     if row["subtask"] == NAMES:
-        named = [name for name in gold.split("、") if name in text]
-        right = len(named) == len(gold.split("、"))
-        return ItemScore(str(row["id"]), float(right), bool(text.strip()), named)
-    letter = last_capital(text)
-    return ItemScore(str(row["id"]), float(letter == gold), bool(letter), letter or None)
+        wanted = gold.split("、")
+        named = [name for name in wanted if name in text]
+        right = 1.0 if len(named) == len(wanted) else 0.0
+        return ItemScore(row["id"], right, bool(text.strip()), named)
+    letter = (_last_again if len(text) < _SHORT else last_capital)(text)
+    return ItemScore(row["id"], 1.0 if letter == gold else 0.0, bool(letter), letter or None)
 
 
 def _rounded(means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -56,8 +70,7 @@ def _rounded(means: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([means[..., :-1], names], axis=-1)
 
 
-def _subtask(row: Row) -> str:
-    return str(row["subtask"])
+_subtask: Callable[[Row], str] = itemgetter("subtask")
 
 
 SCORER = GroupMeanScorer(

@@ -24,6 +24,10 @@ _LONGEST = math.log(216)
 _LONG_RUN = re.compile(
     r"(\d{120})\d+|([零一二三四五六七八九十百千万亿]{120})[零一二三四五六七八九十百千万亿]+"
 )
+_LONG = 120
+_NUMERAL = re.compile("[零〇一壹幺二贰三叁四肆五伍六陆七柒八捌九玖十拾百佰千仟万萬亿億点负]")
+"""What cn2an looks for: a text without any of it stays as it is."""
+
 _MAX_DIGITS = 300
 
 
@@ -34,7 +38,10 @@ def _digits(text: str) -> str:
     The three words that it replaces before anything else are replaced here, for the same reason.
     """
     text = text.replace("廿", "二十").replace("半", "0.5").replace("两", "2")
-    text = _LONG_RUN.sub(r"\1\2", text)
+    if not _NUMERAL.search(text):
+        return text
+    if len(text) > _LONG:
+        text = _LONG_RUN.sub(r"\1\2", text)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return str(package("cn2an").transform(text, "cn2an"))

@@ -24,7 +24,7 @@ class Outcome(NamedTuple):
     abstained: bool = False
     prediction: Any = None
     weight: float = 1.0
-    edits: tuple[int, int, int] = (0, 0, 0)
+    edits: tuple[int, int, int] | None = None
 
 
 def f_measure(precision: float, recall: float, small: float = 0.0) -> float:
@@ -41,8 +41,8 @@ def set_f1(found: Collection[Any], gold: Collection[Any]) -> float:
     return f_measure(precision, recall)
 
 
-def _characters(text: str) -> Counter[str]:
-    return Counter(c for c in text.lower() if c.isdigit() or c.isalpha())
+def _characters(text: str) -> list[str]:
+    return [c for c in text.lower() if c.isalpha() or c.isdigit()]
 
 
 def char_f1(first: str, second: str) -> float:
@@ -50,5 +50,11 @@ def char_f1(first: str, second: str) -> float:
     one, two = _characters(first), _characters(second)
     if not one or not two:
         return float(not one and not two)
-    shared = (one & two).total()
-    return f_measure(shared / one.total(), shared / two.total())
+    left = Counter(one)
+    shared = 0
+    for character in two:
+        rest = left.get(character, 0)
+        if rest:
+            left[character] = rest - 1
+            shared += 1
+    return f_measure(shared / len(one), shared / len(two))

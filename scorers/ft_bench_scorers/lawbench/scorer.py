@@ -25,7 +25,9 @@ __all__ = ["LawBenchScorer"]
 
 _WIDTH = len(SUBTASKS)
 _PROOF = SUBTASKS.index(PROOFREADING)
+_COLUMN = {subtask: column for column, subtask in enumerate(SUBTASKS)}
 _BLOCKS = ("value", "weight", "abstained", "count")
+_EDITS = ("right", "wrong", "missed")
 
 
 @dataclass(slots=True)
@@ -53,17 +55,15 @@ class LawBenchScorer:
     @staticmethod
     def _item(row: Row, text: str) -> ItemScore:
         outcome = score_subtask(row, text)
-        right, wrong, missed = map(float, outcome.edits)
         parts = {
             "weight": outcome.weight,
-            "abstained": float(outcome.abstained),
-            "cut": float(len(text) > MAX_CHARS),
-            "right": right,
-            "wrong": wrong,
-            "missed": missed,
+            "abstained": 1.0 if outcome.abstained else 0.0,
+            "cut": 1.0 if len(text) > MAX_CHARS else 0.0,
         }
-        valid = bool(text.strip()) and not outcome.abstained
-        return ItemScore(str(row["id"]), outcome.value, valid, outcome.prediction, parts)
+        if outcome.edits:
+            parts |= zip(_EDITS, map(float, outcome.edits), strict=True)
+        valid = not outcome.abstained and bool(text) and not text.isspace()
+        return ItemScore(row["id"], outcome.value, valid, outcome.prediction, parts)
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
         """Value, weight, abstentions and count by sub-task, then edit counts and cuts.
@@ -73,13 +73,16 @@ class LawBenchScorer:
         import numpy as np
 
         table = np.zeros((len(items), 4 * _WIDTH + 4), dtype=np.float64)
-        for line, (row, item) in enumerate(zip(rows, items, strict=True)):
-            column = SUBTASKS.index(str(row["subtask"]))
-            parts = item.components
-            cells = (item.value * parts["weight"], parts["weight"], parts["abstained"], 1.0)
-            for block, cell in enumerate(cells):
-                table[line, block * _WIDTH + column] = cell
-            table[line, 4 * _WIDTH :] = [parts[k] for k in ("right", "wrong", "missed", "cut")]
+        lines = np.arange(len(items))
+        columns = np.asarray([_COLUMN[str(row["subtask"])] for row in rows], dtype=np.intp)
+        every = [item.components for item in items]
+        weights = np.asarray([parts["weight"] for parts in every], dtype=np.float64)
+        table[lines, columns] = np.asarray([item.value for item in items]) * weights
+        table[lines, columns + _WIDTH] = weights
+        table[lines, columns + 2 * _WIDTH] = [parts["abstained"] for parts in every]
+        table[lines, columns + 3 * _WIDTH] = 1.0
+        for column, name in enumerate((*_EDITS, "cut"), start=4 * _WIDTH):
+            table[:, column] = [parts.get(name, 0.0) for parts in every]
         return table
 
     @staticmethod
