@@ -222,7 +222,14 @@ def plain() -> None:
         rows_with(texts, answer="A, B, C, D"),
         mean_of(rule.order_score),
     )
-    texts = rng.choices(("根据以上内容，答案是A，因为该股上涨。", "B", "不知道"), k=20_000)
+    texts = rng.choices(
+        (
+            "根据以上内容，该股今日放量上涨，成交额创下年内新高，市场情绪明显偏向乐观，因此答案是A。",
+            "B",
+            "不知道",
+        ),
+        k=20_000,
+    )
     compare(
         "openfindata",
         openfindata.SCORER,

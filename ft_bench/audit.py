@@ -15,6 +15,14 @@ Near = Callable[[Sequence[str], Sequence[str]], int]
 
 _WORDS = re.compile(r"\w+")
 _NGRAM = 13
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff]"
+)
+"""Characters of scripts without blanks: Thai, Lao, Burmese, Khmer, kana, Han."""
+
+_CHARACTERS = 20
+"""What 13 words come to in such a script, where a word has about one and a half characters."""
 
 
 def normalised(text: str) -> str:
@@ -29,6 +37,12 @@ def normalised(text: str) -> str:
 
 
 def _ngrams(text: str) -> Iterable[int]:
+    """The runs of words, or of characters where most of the text is of a script without blanks."""
+    if len(_UNSPACED.findall(text)) > len(text) / 2:
+        signs = "".join(_WORDS.findall(text))
+        for start in range(len(signs) - _CHARACTERS + 1):
+            yield hash(signs[start : start + _CHARACTERS])
+        return
     words = text.split(" ")
     for start in range(len(words) - _NGRAM + 1):
         yield hash(tuple(words[start : start + _NGRAM]))
@@ -38,7 +52,8 @@ class Reference:
     """An evaluation split, indexed once for overlap queries.
 
     `exact` compares normalised texts; `ngram13` counts rows that share any run of 13 words
-    (Brown et al. 2020, appendix C), which is strict: a shared boilerplate sentence counts too.
+    (Brown et al. 2020, appendix C), or of 20 characters in a script without blanks. That is strict:
+    a shared boilerplate sentence counts too.
 
     Args:
         split: its name.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ class MeanScorer:
     parts: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     slices: tuple[str, ...] = ()
-    slices_of: Callable[[Row], Collection[str]] | None = None
+    slices_of: Callable[[Row], tuple[str, ...]] | None = None
 
     def score_items(
         self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
@@ -108,23 +108,15 @@ class MeanScorer:
         return np.concatenate(blocks, axis=1)
 
     def _membership(
-        self, rows: Sequence[Row], slices_of: Callable[[Row], Collection[str]]
+        self, rows: Sequence[Row], slices_of: Callable[[Row], tuple[str, ...]]
     ) -> NDArray[np.float64]:
         import numpy as np
 
-        width = len(self.slices)
-        place = {name: column for column, name in enumerate(self.slices)}
-        cells = [
-            line + place[name]
-            for line, names in zip(
-                range(0, width * len(rows), width), map(slices_of, rows), strict=True
-            )
-            for name in names
-            if name in place
-        ]
-        table = np.zeros(len(rows) * width, dtype=np.float64)
-        table[cells] = 1.0
-        return table.reshape(len(rows), width)
+        kinds: dict[tuple[str, ...], int] = {}
+        codes = [kinds.setdefault(kind, len(kinds)) for kind in map(slices_of, rows)]
+        cells = [[float(name in kind) for name in self.slices] for kind in kinds]
+        table = np.asarray(cells, dtype=np.float64).reshape(len(kinds), len(self.slices))
+        return np.asarray(table[codes])
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         """The mean; 0 for an empty selection. Shape (..., k) to (...)."""

@@ -29,7 +29,7 @@ Labels = tuple[list[str], bool]
 def set_f1(found: Collection[str], gold: Set[str]) -> float:
     """2 |found & gold| / (|found| + |gold|); 1 where both are empty. `found` has no repetition."""
     size = len(found) + len(gold)
-    return 2.0 * sum(label in gold for label in found) / size if size else 1.0
+    return 2.0 * len([label for label in found if label in gold]) / size if size else 1.0
 
 
 def _over(top: float, bottom: float) -> float:
@@ -64,7 +64,8 @@ class MultilabelScorer:
         parse, gold = self.parse, self.gold
         items = []
         for row, output in zip(rows, outputs, strict=True):
-            found, valid = parse(answer_text(output, parser), parser)
+            text = output if "<" not in output else answer_text(output, parser)
+            found, valid = parse(text, parser)
             items.append(ItemScore(row["id"], set_f1(found, gold(row)), valid, found))
         return items
 

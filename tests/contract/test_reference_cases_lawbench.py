@@ -60,7 +60,7 @@ def mismatches(cases: list[Case]) -> Iterator[str]:
             if value is not None and abs(item.value - value) > TOLERANCE:
                 yield f"{name} {item.id}: {item.value} for {value}"
         for edit, count in (("right", "tp"), ("wrong", "fp"), ("missed", "fn")):
-            total = sum(item.components[edit] for item in items)
+            total = sum(item.components.get(edit, 0.0) for item in items)
             if count in official and total != official[count]:
                 yield f"{name}: {count} {total} for {official[count]}"
 

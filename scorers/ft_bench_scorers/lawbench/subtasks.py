@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from ft_bench.protocols import Row
 from ft_bench_scorers.lawbench.choices import dispute_focus, label_set, single_choice
@@ -58,9 +59,22 @@ _MEASURES: dict[str, _Measure] = {
 SUBTASKS = ("1-1", "1-2", PROOFREADING, *list(_MEASURES)[2:])
 
 
+_CHOICES = frozenset({"1-2", "2-2", "2-3", "2-4", "2-8", "2-9", "3-3", "3-6"})
+_SHORT = 64
+
+
+@lru_cache(maxsize=8192)
+def _again(subtask: str, text: str, reference: str) -> Outcome:
+    """The outcome of a short answer where few different ones are given."""
+    return _MEASURES[subtask](text, reference)
+
+
 def score_subtask(row: Row, text: str) -> Outcome:
     """The outcome of an answer to a row, which has `subtask` and upstream's answer, `reference`."""
+    subtask = row["subtask"]
+    if len(text) < _SHORT and subtask in _CHOICES:
+        return _again(subtask, text, row["reference"])
     text = text[:MAX_CHARS]
-    if row["subtask"] == PROOFREADING:
+    if subtask == PROOFREADING:
         return proofread(row, text)
-    return _MEASURES[str(row["subtask"])](text, str(row["reference"]))
+    return _MEASURES[subtask](text, row["reference"])

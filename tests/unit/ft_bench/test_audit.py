@@ -76,3 +76,21 @@ def test_near_duplicates_are_counted_past_the_template() -> None:
     texts = [f"{template}{body} in spring", f"{template}a quite different remark on the weather"]
     assert (split.overlap(texts).exact, split.overlap(texts).near) == (0, 1)
     assert count_near([], ["a"]) == count_near(["a"], []) == 0
+
+
+CHINESE = "被告人张某于二〇一六年三月在某市某区盗窃他人财物价值人民币八千余元"
+
+
+@pytest.mark.parametrize("text", [CHINESE, f"事实:{CHINESE}\n罪名:"])
+def test_a_text_without_blanks_overlaps_by_characters(text: str) -> None:
+    """Twenty characters stand for thirteen words: a run of nineteen is none."""
+    others = ["另一个问题", "第三个问题"]
+    twenty, nineteen = CHINESE[3:23], CHINESE[3:22]
+    prompts = [f"甲乙丙，{twenty}。丁", f"甲乙丙，{nineteen}。丁", "完全不同的一句话"]
+    found = Reference("test", [text, *others]).overlap(prompts)
+    assert (found.exact, found.ngram13) == (0, 1)
+
+
+def test_a_shared_chinese_instruction_is_no_overlap() -> None:
+    rows = [f"{CHINESE}。问题{n}" for n in "一二三四"]
+    assert overlap_of(rows, [f"{CHINESE}。问题五"]).ngram13 == 0
