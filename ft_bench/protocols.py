@@ -380,13 +380,16 @@ class Cell:
 
     `workspace` is its working directory, its home and the only place where it may write. `visible`
     is what it may read besides the system and Python; `hidden` are folders that stay empty for it
-    even where they lie within something visible. `env` is all of its environment but for PATH,
-    HOME and the like.
+    even where they lie within something visible. `decoys` are files and folders, by where they are
+    to be seen, that stand in for what is not there; what is written to them counts for nothing, and
+    a sandbox without mounts of its own leaves them out. `env` is all of its environment but for
+    PATH, HOME and the like.
     """
 
     workspace: Path
     visible: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+    decoys: Mapping[Path, Path] = field(default_factory=dict)
     network: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)

@@ -13,12 +13,40 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from ft_bench.digest import file_sha256
 from ft_bench.errors import ConfigError, DataMissing, UsageError
+from ft_bench.protocols import Limits
 
-__all__ = ["AgentFile", "folder_digest", "options_model", "read_agent_file"]
+__all__ = ["AgentFile", "AgentLimits", "folder_digest", "options_model", "read_agent_file"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_SIZES = {"K": 1, "M": 2, "G": 3}
+_MOST = Limits()
 _SKIPPED = {"__pycache__", ".git", ".venv", "node_modules"}
 _MOST_FILES = 20_000
+
+
+class AgentLimits(BaseModel):
+    """`[limits]`: memory and disk in bytes, or text like "2GB"; processes count threads too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    memory: int = Field(default=_MOST.memory_bytes, gt=0, le=_MOST.memory_bytes)
+    disk: int = Field(default=_MOST.disk_bytes, gt=0, le=_MOST.disk_bytes)
+    processes: int = Field(default=_MOST.processes, gt=0, le=_MOST.processes)
+
+    @field_validator("memory", "disk", mode="before")
+    @classmethod
+    def _size(cls, value: object) -> object:
+        found = re.fullmatch(r"([0-9.]+)\s*([KMG])B", value) if isinstance(value, str) else None
+        return round(float(found[1]) * 1024 ** _SIZES[found[2]]) if found else value
+
+    def limits(self) -> Limits:
+        """As a sandbox takes them."""
+        return Limits(
+            memory_bytes=self.memory,
+            processes=self.processes,
+            file_bytes=min(_MOST.file_bytes, self.disk),
+            disk_bytes=self.disk,
+        )
 
 
 class AgentFile(BaseModel):
@@ -33,6 +61,7 @@ class AgentFile(BaseModel):
         inherit: names of variables that it gets from the caller's environment, such as a key.
         timeout: the longest that it may take: seconds, or text like "2h".
         prompt: a file beside this one whose words stand before the task in the prompt.
+        limits: what it promises to stay within, below the harness's own limits.
         options: what `-A key=value` may set, with defaults; the program finds option `lr` as
             `FT_BENCH_OPTION_LR`.
     """
@@ -46,6 +75,7 @@ class AgentFile(BaseModel):
     inherit: tuple[str, ...] = ()
     timeout: float = Field(default=86_400.0, gt=0)
     prompt: str = ""
+    limits: AgentLimits = Field(default_factory=AgentLimits)
     options: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
     @field_validator("timeout", mode="before")

@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 from ft_bench import registry
+from ft_bench.doors.decoys import Decoys
 from ft_bench.doors.prompt import prompt_text
 from ft_bench.doors.socket_lab import SocketLab
 from ft_bench.errors import AgentFailed, BudgetExhausted
@@ -52,6 +53,7 @@ class Program:
         words: its author's own words, put before the task in the prompt.
         grace_seconds: how long it may go on once device or wall-clock time is used up.
         network: whether it may reach the network.
+        limits: of its memory, disk and processes; their seconds are not used.
     """
 
     command: tuple[str, ...]
@@ -61,6 +63,7 @@ class Program:
     words: str = ""
     grace_seconds: float = _GRACE_SECONDS
     network: bool = False
+    limits: Limits = field(default_factory=Limits)
 
 
 def host(lab: MeteredLab, program: Program, isolation: str) -> None:
@@ -79,21 +82,23 @@ def host(lab: MeteredLab, program: Program, isolation: str) -> None:
     write_text(workspace / PROMPT_FILE, prompt_text(lab, program.words))
     server = SocketLab(lab, workspace / _SOCKET)
     log = _log_path(lab)
+    decoys = Decoys(lab, log.parent / "decoys")
     server.start()
     drain = False
     try:
         with _logged(log) as stream:
-            cell = _cell(lab, program, server, confined=isolation != "none")
+            cell = _cell(lab, program, server, decoys, confined=isolation != "none")
             number = stream.fileno()
             confined = sandbox.start(program.command, cell, stdout=number, stderr=number)
             stream.close()
             try:
-                ended = _watched(confined, server, lab, program)
+                ended = _watched(confined, server, lab, program, decoys)
             finally:
                 confined.kill()
         drain = server.fatal is None
     finally:
         server.stop(drain=drain)
+        decoys.close()
     if server.fatal is not None:
         raise server.fatal
     _note_flags(lab, ended)
@@ -107,7 +112,9 @@ def _log_path(lab: MeteredLab) -> Path:
     return folder / "agent.log"
 
 
-def _cell(lab: MeteredLab, program: Program, server: SocketLab, *, confined: bool) -> Cell:
+def _cell(
+    lab: MeteredLab, program: Program, server: SocketLab, decoys: Decoys, *, confined: bool
+) -> Cell:
     brief = lab.brief
     tools = "/usr/local/bin:/usr/bin:/bin" if confined else os.environ.get("PATH", os.defpath)
     own = {
@@ -120,15 +127,18 @@ def _cell(lab: MeteredLab, program: Program, server: SocketLab, *, confined: boo
     return Cell(
         workspace=brief.workspace,
         visible=(brief.train, brief.validation, *program.visible),
-        hidden=(lab.paths.root.parent,),
+        hidden=(lab.paths.root.parent, lab.setting.data.test.parents[1]),
+        decoys=decoys.places,
         network=program.network,
         env={**program.env, **own},
-        limits=Limits(seconds=max(1.0, min(program.seconds, lab.ledger.wall_left()))),
+        limits=replace(
+            program.limits, seconds=max(1.0, min(program.seconds, lab.ledger.wall_left()))
+        ),
     )
 
 
 def _watched(
-    confined: Confined, server: SocketLab, lab: MeteredLab, program: Program
+    confined: Confined, server: SocketLab, lab: MeteredLab, program: Program, decoys: Decoys
 ) -> Ended | BudgetExhausted:
     """Wait for the end; a refusal for want of time is one, after the grace."""
     while True:
@@ -136,6 +146,8 @@ def _watched(
             return confined.wait(_POLL_SECONDS)
         except TimeoutError:
             pass
+        decoys.tell()
+        lab.ledger.wall_spent()  # noted, so that a kill does not take it back
         if server.fatal is not None:
             return Ended(returncode=-9, reason="killed")
         if server.exhausted is not None:

@@ -59,6 +59,7 @@ class _ProgramAgent:
             visible=(folder,),
             env={**_inherited(file), **file.env, **option_variables(self._options)},
             seconds=file.timeout,
+            limits=file.limits.limits(),
             words=(folder / file.prompt).read_text("utf-8") if file.prompt else "",
         )
         host(lab, program, self._isolation)

@@ -41,6 +41,7 @@ _CONNECTIONS = 32
 _FIRST_LINE_SECONDS = 30.0
 _SEND_SECONDS = 60.0
 _HASTE_SECONDS = 0.05
+_PATIENCE = 20
 _FINAL = ("device_seconds", "wall_seconds")
 
 
@@ -91,6 +92,7 @@ class SocketLab:
         self.model_failure: ModelFailed | None = None
         self.refused: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._overruns = 0
         self._work: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._connections: dict[threading.Thread, socket.socket] = {}
         self._requests = Pace(per_second=500, burst=2000)
@@ -256,14 +258,25 @@ class SocketLab:
         match error:
             case BudgetExhausted():
                 self.budget_refusal = error
+                self._count_overrun(error)
                 if error.limit in _FINAL and self.exhausted is None:
                     self.exhausted = (time.monotonic(), error)
             case ModelFailed():
                 self.model_failure = error
             case JobFailed(kind="INFRA") | IntegrityError():
                 self.fatal = self.fatal or error
+            case JobFailed(kind="POLICY"):
+                self._count_overrun(error)
             case _:
                 pass
+
+    def _count_overrun(self, error: FtBenchError) -> None:
+        """A limit is met once in good faith, or a few times at once; not again and again."""
+        with self._lock:
+            self._overruns += 1
+            often = self._overruns == _PATIENCE
+        if often:
+            self._note("over-budget", f"asked {_PATIENCE} times: {error}")
 
     def _note_refusal(self, error: MessageRefused | TokenRefused) -> None:
         if isinstance(error, TokenRefused):

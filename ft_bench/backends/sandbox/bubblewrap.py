@@ -122,18 +122,22 @@ def _mounts(cell: Cell) -> list[str]:
     for folder in ("/tmp", "/dev/shm"):
         options += ["--perms", "1777", "--size", scratch, "--tmpfs", folder]
     options += ["--symlink", "/tmp", "/var/tmp"]
-    places = [(path, ["--ro-bind"]) for path in _named(_visible(cell))]
-    places += [(path, ["--bind"]) for path in _named([cell.workspace])]
+    places = [(path, ["--ro-bind", str(path), str(path)]) for path in _named(_visible(cell))]
+    places += [(path, ["--bind", str(path), str(path)]) for path in _named([cell.workspace])]
     shown = [path for path, _ in places] + [Path("/usr")]
-    places += [
-        (path, ["--tmpfs"])
+    hidden = [
+        path
         for path in _named(cell.hidden)
         if path.is_dir() and any(path.is_relative_to(other) for other in shown)
     ]
-    for place, how in sorted(places, key=lambda item: len(item[0].parts)):
-        options += [*how, str(place), *([] if how == ["--tmpfs"] else [str(place)])]
-        options += ["--remount-ro", str(place)] if how == ["--tmpfs"] else []
-    return [*options, "--remount-ro", "/dev", "--remount-ro", "/"]
+    places += [(path, ["--tmpfs", str(path)]) for path in hidden]
+    for inside, outside in cell.decoys.items():
+        places += [(path, ["--bind", str(outside), str(path)]) for path in _named([inside])]
+    for _, how in sorted(places, key=lambda place: len(place[0].parts)):
+        options += how
+    for place in (*hidden, Path("/dev"), Path("/")):
+        options += ["--remount-ro", str(place)]
+    return options
 
 
 def _visible(cell: Cell) -> list[Path]:

@@ -340,6 +340,27 @@ def test_bwrap_hides_a_folder_within_a_visible_one(
     assert "test.jsonl" not in text
 
 
+def test_bwrap_keeps_the_workspace_within_a_hidden_folder(bwrap: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "runs" / "other").mkdir(parents=True)
+    workspace = tmp_path / "runs" / "mine" / "workspace"
+    workspace.mkdir(parents=True)
+    decoy = tmp_path / "decoy"
+    decoy.write_text("not it")
+    inside = tmp_path / "runs" / "mine" / "card.json"
+    cell = Cell(
+        workspace,
+        visible=(tmp_path,),
+        hidden=(tmp_path / "runs",),
+        decoys={inside: decoy},
+    )
+    script = f"ls {tmp_path}/runs; cat {inside}; echo more >> {inside}; echo x > made"
+    ended, text = run(bwrap, ["sh", "-c", script], cell)
+    assert (ended.returncode, text) == (0, "mine\nnot it")
+    assert decoy.read_text() == "not itmore\n"
+    assert not inside.exists()
+    assert (workspace / "made").exists()
+
+
 def test_bwrap_lets_nothing_be_written_outside(
     bwrap: Sandbox, workspace: Path, secret: Path
 ) -> None:

@@ -155,7 +155,9 @@ def away(url: str) -> object:
 
 
 def test_a_server_that_is_not_there_is_said_before_any_work() -> None:
-    with pytest.raises(PrerequisiteError, match=r"agent server at http://127.0.0.1:9.*openhands.md"):
+    with pytest.raises(
+        PrerequisiteError, match=r"agent server at http://127.0.0.1:9.*openhands.md"
+    ):
         away("http://127.0.0.1:9")
     with (
         Peer(lambda _: GOOD, key="k").serving() as url,
