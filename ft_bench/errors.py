@@ -6,6 +6,7 @@ FtBenchError                    exit 1
 │   ├── UnknownName                       a name that is not there, with a suggestion
 │   ├── ConfigError                       a key or value of the configuration
 │   ├── PlanInvalid                       a plan or recipe that breaks a rule
+│   │   └── PlanRefused                   a plan that a person does not want
 │   └── MessageRefused                    a message that the Lab's socket does not take
 ├── PrerequisiteError           exit 3    something that must be there first
 │   ├── ChecksumMismatch                  a file that is not what was published
@@ -44,6 +45,7 @@ __all__ = [
     "MessageRefused",
     "ModelFailed",
     "PlanInvalid",
+    "PlanRefused",
     "PrerequisiteError",
     "StoreBusy",
     "TokenRefused",
@@ -106,6 +108,10 @@ class ConfigError(UsageError):
 
 class PlanInvalid(UsageError):
     """A plan or a recipe that breaks a rule of the contract."""
+
+
+class PlanRefused(PlanInvalid):
+    """A plan that a person was asked about and does not want; another may do."""
 
 
 class MessageRefused(UsageError):

@@ -17,16 +17,17 @@ from typing import Any, Literal, TypeVar
 from ft_bench import registry
 from ft_bench.audit import Reference, tolerated
 from ft_bench.budget import Budget
+from ft_bench.control import add_note, read_notes, read_orders
 from ft_bench.dataset import Datasets
 from ft_bench.digest import derive_seed, digest
-from ft_bench.errors import FailureKind, JobFailed, PlanInvalid, UsageError
+from ft_bench.errors import FailureKind, JobFailed, PlanInvalid, PlanRefused, UsageError
 from ft_bench.files import write_text
 from ft_bench.job import EvaluateJob, Job, JobOutcome, ModelRef, TrainJob, finished, read_outcome
 from ft_bench.ledger import Ledger
 from ft_bench.outcome import filed, read_items, read_samples, score_of, statistics_of
 from ft_bench.plan import DataRecipe, ExperimentPlan, Variant, check_plan
 from ft_bench.prepare import Prepared, read_rows
-from ft_bench.protocols import Brief, Cluster, Row, Scorer
+from ft_bench.protocols import Approve, Brief, Cluster, Row, Scorer
 from ft_bench.record import (
     Agreed,
     Built,
@@ -37,11 +38,14 @@ from ft_bench.record import (
     Flagged,
     Overlap,
     Planned,
+    Refused,
     Selected,
+    Steered,
     Trained,
     Usage,
 )
 from ft_bench.stats import probability_better
+from ft_bench.steering import Steering
 from ft_bench.tree import Node, Tree
 from ft_bench.weights import local_folder, weights_digest
 
@@ -82,13 +86,19 @@ class MeteredLab:
         ledger: the run's books.
         cluster: where jobs run.
         datasets: makes datasets.
+        approve: asks a person about each plan below the root; None asks nobody.
     """
 
     def __init__(
-        self, setting: Setting, ledger: Ledger, cluster: Cluster, datasets: Datasets
+        self,
+        setting: Setting,
+        ledger: Ledger,
+        cluster: Cluster,
+        datasets: Datasets,
+        approve: Approve | None = None,
     ) -> None:
         self.setting, self.ledger, self.cluster = setting, ledger, cluster
-        self.datasets = datasets
+        self.datasets, self._approve = datasets, approve
         self.paths = ledger.journal.paths
         self.submitted: Selected | None = None
 
@@ -162,10 +172,13 @@ class MeteredLab:
             key = f"planned {parent} {digest(plan)}"
             if (known := self.ledger.show(key)) is not None:
                 return int(known.node)
+            if parent is not None and self.ledger.show(f"refused {key[8:]}") is not None:
+                raise PlanRefused(f"a person has refused the plan {plan.objective!r} already")
             self._check_plan(parent, plan)
             if parent is not None:
                 self.ledger.meter.check(Usage(iterations=1), "A further node")
                 self.ledger.check_wall()
+                self._ask(parent, plan)
             node = sum(isinstance(body, Planned) for body in self.ledger.journal.bodies)
             self.ledger.record(Planned(node=node, parent=parent, plan=plan))
             return node
@@ -182,6 +195,46 @@ class MeteredLab:
         origin = (best.recipe, best.variant) if best else None
         earlier = [node.plan.essence() for node in self.tree]
         check_plan(plan, origin, earlier, self.setting.budget.variants)
+        for wanted in plan.configurations():
+            banned = self.tree.forbidden(parent, wanted)
+            if banned is not None:
+                raise PlanInvalid(
+                    f"the plan {plan.objective!r} uses {banned}, which a person has banned; leave "
+                    "it out, or lift it with `ft-bench runs unban`"
+                )
+
+    def _ask(self, parent: int, plan: ExperimentPlan) -> None:
+        """Ask a person, where one wants to be asked; a refusal is journalled."""
+        if self._approve is None:
+            return
+        answer = self._approve(self.tree, parent, plan)
+        if answer.note:
+            add_note(self.paths, answer.note)
+        if not answer.yes:
+            self.ledger.record(Refused(parent=parent, plan=plan, reason=answer.reason))
+            why = answer.reason or "no reason given"
+            raise PlanRefused(f"a person refused the plan {plan.objective!r}: {why}")
+
+    def steering(self) -> Steering:
+        """Take in what a person has told the run, and show it in the tree.
+
+        What was decided before a restart is not decided again: orders that came later wait for
+        the first decision that the journal does not hold.
+        """
+        with self.ledger.lock:
+            at = len(self.tree) + len(self.tree.refused)
+            decided = sum(isinstance(b, Planned | Refused) for b in self.ledger.journal.bodies)
+            if self.ledger.show(f"steered {at}") is None and decided <= at:
+                self._take_in(at)
+            return self.tree.steering
+
+    def _take_in(self, at: int) -> None:
+        before = self.tree.steering
+        orders, lines = read_orders(self.paths, before.lines)
+        notes = read_notes(self.paths)
+        if lines > before.lines or notes != before.notes:
+            changed = notes if notes != before.notes else None
+            self.ledger.record(Steered(at=at, lines=lines, orders=orders, notes=changed))
 
     def build(self, node: int, recipe: DataRecipe) -> Built:
         """Make a dataset, or find the one that the same recipe made before."""

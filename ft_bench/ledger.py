@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,8 +29,10 @@ from ft_bench.record import (
     Flagged,
     Opened,
     Planned,
+    Refused,
     Reserved,
     Settled,
+    Steered,
     Trained,
     Usage,
 )
@@ -263,29 +265,25 @@ class Ledger:
             self.record(Settled(reservation=name, used=used, orphan=True))
 
 
+_KEYS: Mapping[type[Any], Callable[[Any], str]] = {
+    Planned: lambda body: f"planned {body.parent} {digest(body.plan)}",
+    Built: lambda body: f"built {body.node} {digest(body.recipe)}",
+    Trained: lambda body: f"trained {body.model}",
+    Evaluated: lambda body: f"evaluated {body.model}",
+    Failed: lambda body: str(body.key),
+    Concluded: lambda body: f"concluded {body.node}",
+    Agreed: lambda body: f"agreed {body.key}",
+    Called: lambda body: f"called {body.key}",
+    Flagged: lambda body: f"flagged {digest([body.name, body.detail])}",
+    Steered: lambda body: f"steered {body.at}",
+    Refused: lambda body: f"refused {body.parent} {digest(body.plan)}",
+}
+
+
 def _key(body: Any) -> str:
     """What a journalled answer is found by: the verb and what it was asked."""
-    match body:
-        case Planned():
-            return f"planned {body.parent} {digest(body.plan)}"
-        case Built():
-            return f"built {body.node} {digest(body.recipe)}"
-        case Trained():
-            return f"trained {body.model}"
-        case Evaluated():
-            return f"evaluated {body.model}"
-        case Failed():
-            return body.key
-        case Concluded():
-            return f"concluded {body.node}"
-        case Agreed():
-            return f"agreed {body.key}"
-        case Called():
-            return f"called {body.key}"
-        case Flagged():
-            return f"flagged {digest([body.name, body.detail])}"
-        case _:
-            return f"{body.kind} {canonical_json(body)}"
+    key = _KEYS.get(type(body), lambda body: f"{body.kind} {canonical_json(body)}")
+    return key(body)
 
 
 def _wall_of_attempts(journal: Journal) -> float:

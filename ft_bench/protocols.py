@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from ft_bench.errors import FailureKind
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.record import Built, Diagnosis, Evaluated, Trained, Usage
+from ft_bench.steering import Steering
 from ft_bench.task import Metric
 from ft_bench.tree import Tree
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = [
     "LLM",
     "Agent",
+    "Answer",
+    "Approve",
     "Brief",
     "Cell",
     "Cluster",
@@ -211,6 +214,13 @@ class Lab(Protocol):
         """P(model beats other on validation), by the paired item bootstrap."""
         ...
 
+    def steering(self) -> Steering:
+        """Take in what a person has told the run since the last decision, and show it.
+
+        To be asked before a node is chosen; the same after a restart.
+        """
+        ...
+
     def conclude(self, node: int, diagnosis: Diagnosis) -> None:
         """Close a node."""
         ...
@@ -303,6 +313,19 @@ class LLM(Protocol):
             ModelFailed: no answer came; says why, and whether it may be charged for.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said about a plan: yes, or no and why; and a note for the rest of the run."""
+
+    yes: bool
+    reason: str = ""
+    note: str = ""
+
+
+Approve = Callable[[Tree, int, ExperimentPlan], Answer]
+"""Asks a person about a plan below a parent, of a tree."""
 
 
 class Agent(Protocol):

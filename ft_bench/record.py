@@ -34,14 +34,17 @@ __all__ = [
     "Interval",
     "Lineage",
     "Opened",
+    "Order",
     "Overlap",
     "Planned",
+    "Refused",
     "Reserved",
     "Review",
     "RunManifest",
     "Score",
     "Selected",
     "Settled",
+    "Steered",
     "Tested",
     "Trained",
     "Usage",
@@ -327,6 +330,37 @@ class Agreed(_Record):
     value: Any
 
 
+class Order(_Record):
+    """One wish of a person about a node, or about an operator or field by its name."""
+
+    verb: Literal["pin", "unpin", "close", "reopen", "ban", "unban"]
+    node: int | None = None
+    name: str = ""
+
+
+class Steered(_Record):
+    """What a person had asked for was taken in before the decision number `at`.
+
+    `lines` is how many lines of the control file were read in all; `notes` is None where the text
+    of `notes.md` was the same as before.
+    """
+
+    kind: Literal["steered"] = "steered"
+    at: int
+    lines: int
+    orders: tuple[Order, ...] = ()
+    notes: str | None = None
+
+
+class Refused(_Record):
+    """A person was asked about a plan and said no."""
+
+    kind: Literal["refused"] = "refused"
+    parent: int
+    plan: ExperimentPlan
+    reason: str = ""
+
+
 class Called(_Record):
     """Outside work was answered: a language model or a tool. Settles its reservation, if any."""
 
@@ -381,6 +415,8 @@ Body = Annotated[
     | Concluded
     | Agreed
     | Called
+    | Steered
+    | Refused
     | Flagged
     | Selected
     | Tested,

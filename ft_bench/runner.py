@@ -29,7 +29,7 @@ from ft_bench.finish import finish
 from ft_bench.lab import BASE, MeteredLab, Setting
 from ft_bench.ledger import Ledger
 from ft_bench.prepare import Prepared, prepare
-from ft_bench.protocols import Cluster
+from ft_bench.protocols import Approve, Cluster
 from ft_bench.record import Card, CardStatus, Event
 from ft_bench.request import RunRequest, agent_options, connected, manifest_of, open_directory
 from ft_bench.store import Journal, RunPaths, read_card
@@ -89,13 +89,19 @@ class Prelude:
     options: Any
 
 
-def run(request: RunRequest, watch: Watch = lambda _: None, say: Say = lambda _: None) -> Card:
+def run(
+    request: RunRequest,
+    watch: Watch = lambda _: None,
+    say: Say = lambda _: None,
+    approve: Approve | None = None,
+) -> Card:
     """Run, or take up, what was asked for; a run that is complete is answered from its card.
 
     Args:
         request: what to run.
         watch: told each event once it is on disk.
         say: told in words what is going on before there are events.
+        approve: asks a person about each plan below the root; None asks nobody.
 
     Raises:
         UsageError, PrerequisiteError: before any work.
@@ -118,7 +124,9 @@ def run(request: RunRequest, watch: Watch = lambda _: None, say: Say = lambda _:
         say(f"run {paths.root.name}")
         if paths.card.exists():
             return read_card(paths.card)
-        return _Run(request, Prelude(data, base, competitor, options), paths, cluster, watch).card()
+        return _Run(
+            request, Prelude(data, base, competitor, options), paths, cluster, watch, approve
+        ).card()
     finally:
         cluster.close()
 
@@ -133,9 +141,10 @@ class _Run:
         paths: RunPaths,
         cluster: Cluster,
         watch: Watch,
+        approve: Approve | None,
     ) -> None:
         self.request, self.prelude, self.paths, self.cluster = request, prelude, paths, cluster
-        self.watch = watch
+        self.watch, self.approve = watch, approve
 
     def card(self) -> Card:
         """Base, agent, selection, test, card."""
@@ -191,7 +200,7 @@ class _Run:
         workspace: Path = self.paths.root / "workspace"
         builder = registry.backend("build", "aidp")
         datasets = Datasets(prelude.data, self.paths.datasets, builder, workspace)
-        return MeteredLab(setting, ledger, self.cluster, datasets)
+        return MeteredLab(setting, ledger, self.cluster, datasets, self.approve)
 
 
 def _ungraded(ending: Ending) -> FtBenchError:

@@ -45,6 +45,8 @@ class RunPaths:
         self.events = root / "events.jsonl"
         self.lock = root / "lock"
         self.clock = root / "clock"
+        self.control = root / "control.jsonl"
+        self.notes = root / "notes.md"
         self.card = root / "card.json"
         self.review = root / "review.json"
         self.report = root / "report.html"

@@ -15,9 +15,12 @@ from ft_bench.record import (
     Evaluated,
     Failed,
     Planned,
+    Refused,
     Score,
+    Steered,
     Trained,
 )
+from ft_bench.steering import Steering, forbidden
 
 __all__ = ["Node", "Outcome", "Tree"]
 
@@ -75,11 +78,13 @@ def _order(outcome: Outcome, direction: str) -> tuple[float, int, int]:
 
 @dataclass(frozen=True)
 class Tree:
-    """The nodes of a run, by id, and the base model's score on validation."""
+    """The nodes of a run, by id, the base model's score on validation, and a person's wishes."""
 
     nodes: dict[int, Node] = field(default_factory=dict)
     base: Score | None = None
     direction: Literal["max", "min"] = "max"
+    steering: Steering = field(default_factory=Steering)
+    refused: tuple[Refused, ...] = ()
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes.values())
@@ -98,6 +103,16 @@ class Tree:
     def children(self, node: int) -> list[Node]:
         """Nodes proposed from `node`, oldest first."""
         return [other for other in self.nodes.values() if other.parent == node]
+
+    def forbidden(self, parent: int | None, wanted: tuple[DataRecipe, Variant]) -> str | None:
+        """What a person has banned that a child of `parent` would do, None where it may be."""
+        best = None if parent is None else self.nodes[parent].best(self.direction)
+        recipes = {
+            node: [item.recipe for item in self.nodes[node].outcomes]
+            for node in self.steering.banned_nodes & self.nodes.keys()
+        }
+        origin = (best.recipe, best.variant) if best else None
+        return forbidden(self.steering, recipes, origin, wanted)
 
     def siblings(self, node: int) -> list[Node]:
         """Other children of the same parent, oldest first."""
@@ -164,6 +179,10 @@ class Tree:
                 )
             case Trained(node=int(at)) | Evaluated(node=int(at)) | Failed(node=int(at)):
                 return self._put(_with_outcome(self.nodes[at], body))
+            case Steered():
+                return replace(self, steering=self.steering.after(body))
+            case Refused():
+                return replace(self, refused=(*self.refused, body))
             case Concluded():
                 node = replace(self.nodes[body.node], status=body.status, diagnosis=body.diagnosis)
                 return self._put(node)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed
-from ft_bench.errors import BudgetExhausted
+from ft_bench.errors import BudgetExhausted, PlanRefused
+from ft_bench.plan import ExperimentPlan
 from ft_bench.protocols import LLM, Lab
 from ft_bench.record import Diagnosis
 from ft_bench.tree import Tree
@@ -21,7 +23,7 @@ from trex_agent.executor.openhands import Remote
 from trex_agent.insights import insights
 from trex_agent.open_space import Look, open_look
 from trex_agent.researcher import Researcher
-from trex_agent.search.policy import policy
+from trex_agent.search.policy import Select, policy
 
 __all__ = ["Trex", "TrexOptions"]
 
@@ -120,6 +122,7 @@ class Trex:
             space=sight.space,
             use_surrogate=options.surrogate,
         )
+        lab.steering()
         first = researcher.baseline(min(options.root_variants, most))
         carry_out(lab, lab.propose(None, first), self._look, self.execute)
         self._search(lab, researcher)
@@ -137,12 +140,28 @@ class Trex:
     def _search(self, lab: Lab, researcher: Researcher) -> None:
         select = policy(self.options.search)
         while lab.remaining().iterations > 0 and not _stuck(lab.tree, self.options):
-            rng = np.random.default_rng(derive_seed(lab.brief.seed, "select", len(lab.tree)))
-            parent = select(lab.tree, rng)
-            plan = researcher.propose(lab.tree, parent) if parent is not None else None
-            if parent is None or plan is None:
+            lab.steering()
+            found = _next(lab, select, researcher)
+            if found is None:
                 return
-            carry_out(lab, lab.propose(parent, plan), self._look, self.execute)
+            try:
+                node = lab.propose(*found)
+            except PlanRefused:
+                continue
+            carry_out(lab, node, self._look, self.execute)
+            lab.agree(f"insights {node}", lambda: insights(lab.tree))
+
+
+def _next(lab: Lab, select: Select, researcher: Researcher) -> tuple[int, ExperimentPlan] | None:
+    """Where to go on and how; a node where nothing is left to try is passed over."""
+    tree = lab.tree
+    rng = np.random.default_rng(derive_seed(lab.brief.seed, "select", len(tree)))
+    while (parent := select(tree, rng)) is not None:
+        plan = researcher.propose(lab.tree, parent)
+        if plan is not None:
+            return parent, plan
+        tree = replace(tree, steering=tree.steering.closing(parent))
+    return None
 
 
 def _stuck(tree: Tree, options: TrexOptions) -> bool:

@@ -7,7 +7,7 @@ that look best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from ft_bench.protocols import Brief
 from ft_bench.tree import Node, Tree
 from trex_agent.hints import hints
 from trex_agent.open_space import OpenSpace, Space
+from trex_agent.search.closing import closed_strategies
 from trex_agent.search.reward import noise
 from trex_agent.space import Move, apply_moves, features
 from trex_agent.strategy import CHOICES, choose, odds
@@ -27,6 +28,7 @@ from trex_agent.survey import Survey
 __all__ = ["Candidate", "Researcher", "observations"]
 
 _CANDIDATES = 24
+_MOST_NOTES = 300
 Configuration = tuple[DataRecipe, Variant]
 
 
@@ -99,21 +101,27 @@ class Researcher:
         if best is None:
             return None
         origin = (best.recipe, best.variant.scheme())
-        tried = {digest([o.recipe, o.variant.scheme()]) for n in tree for o in n.outcomes}
+        tried = _tried(tree)
+        shut = closed_strategies(tree, parent)
         options: dict[Strategy, list[Candidate]] = {}
         for strategy in CHOICES:
             found = self._candidates(tree, node, origin, strategy, rng)
             options[strategy] = [
                 item
                 for item in found
-                if item.key not in tried and self.space.allows(item.recipe, item.scheme)
+                if item.key not in tried
+                and self.space.allows(item.recipe, item.scheme)
+                and tree.forbidden(parent, (item.recipe, item.scheme)) is None
             ]
-        possible = [strategy for strategy in CHOICES if options[strategy]]
+        possible = [s for s in CHOICES if options[s] and s not in shut]
         if not possible:
             return None
-        strategy = choose(tree, odds(self.survey, node, tree.direction), possible, rng)
-        chosen = self._best(tree, node, options[strategy], rng)
-        return self._plan(strategy, chosen, node)
+        turned = odds(self.survey, node, tree.direction)
+        strategy = choose(tree, turned, possible, rng)
+        scores = self._scores(tree, node, options[strategy], rng)
+        chosen = self._best(options[strategy], scores)
+        reasons = _reasons(strategy, turned, options[strategy], scores, chosen)
+        return self._plan(strategy, chosen, node, (*reasons, *_noted(tree)))
 
     def _candidates(
         self,
@@ -152,11 +160,8 @@ class Researcher:
             found.append(_candidate(origin, tuple(list(by_slot.values())[:size])))
         return found
 
-    def _best(
-        self, tree: Tree, node: Node, candidates: Sequence[Candidate], rng: np.random.Generator
-    ) -> list[Candidate]:
+    def _best(self, candidates: Sequence[Candidate], scores: Sequence[float]) -> list[Candidate]:
         """The candidates to train: the first is a single move, all differ."""
-        scores = self._scores(tree, node, candidates, rng)
         order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
         singles = [i for i in order if len(candidates[i].names) == 1]
         chosen = [*singles[:1], *(i for i in order if i not in singles[:1])]
@@ -176,7 +181,11 @@ class Researcher:
         return [float(sign * value) for value in model.score(rows, model.draw(rng))]
 
     def _plan(
-        self, strategy: Strategy, chosen: Sequence[Candidate], parent: Node
+        self,
+        strategy: Strategy,
+        chosen: Sequence[Candidate],
+        parent: Node,
+        reasons: Sequence[str],
     ) -> ExperimentPlan:
         first = chosen[0]
         variants = tuple(
@@ -190,11 +199,43 @@ class Researcher:
             strategy=strategy,
             objective=f"From node {parent.id}: {names}",
             hypothesis=f"{' + '.join(first.names)} improves on node {parent.id}",
-            evidence=tuple(issue.text for issue in self.survey.issues[:3]),
+            evidence=(*reasons, *(issue.text for issue in self.survey.issues[:3])),
             recipe=first.recipe,
             variants=variants,
             provenance=Provenance(kind="surrogate" if self.use_surrogate else "rules"),
         )
+
+
+def _tried(tree: Tree) -> set[str]:
+    """Every configuration that a node holds, or that a person refused."""
+    kept = [(o.recipe, o.variant) for node in tree for o in node.outcomes]
+    kept += [pair for body in tree.refused for pair in body.plan.configurations()]
+    return {digest([recipe, variant.scheme()]) for recipe, variant in kept}
+
+
+def _reasons(
+    strategy: Strategy,
+    turned: Mapping[Strategy, float],
+    candidates: Sequence[Candidate],
+    scores: Sequence[float],
+    chosen: Sequence[Candidate],
+) -> list[str]:
+    """Why this strategy and these candidates, in words that the plan keeps as evidence."""
+    value = {item.key: score for item, score in zip(candidates, scores, strict=True)}
+    ranks = sorted(scores, reverse=True)
+    words = [
+        f"{' + '.join(item.names)}: expected {value[item.key]:.3f}, "
+        f"rank {ranks.index(value[item.key]) + 1} of {len(scores)}"
+        for item in chosen
+    ]
+    odds_words = ", ".join(f"{name.replace('_', ' ')} x{turn:.2f}" for name, turn in turned.items())
+    return [f"strategy {strategy.replace('_', ' ')} was drawn; odds turned {odds_words}", *words]
+
+
+def _noted(tree: Tree) -> list[str]:
+    """What a person has noted, as evidence: rules cannot read it, whoever looks at the plan can."""
+    notes = " ".join(tree.steering.notes.split())
+    return [f"a person notes: {notes[:_MOST_NOTES]}"] if notes else []
 
 
 def _candidate(origin: Configuration, chosen: tuple[Move, ...]) -> Candidate:

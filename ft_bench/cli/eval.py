@@ -80,6 +80,7 @@ def evaluate(
     config: Annotated[Path | None, typer.Option(help="TOML file [ft-bench.toml].")] = None,
     dry_run: Annotated[bool, typer.Option(help="Show the plan and what is missing.")] = False,
     fresh: Annotated[bool, typer.Option(help="Set an earlier run aside.")] = False,
+    approve: Annotated[bool, typer.Option(help="Ask before each node.")] = False,
     format: Annotated[Format, typer.Option(help="auto, human, json or quiet.")] = "auto",
 ) -> int:
     """Run an agent on tasks under fixed budgets; the same command again resumes."""
@@ -121,7 +122,7 @@ def evaluate(
     out = Output(format)
     if dry_run:
         return _dry_run(wanted, sources, out)
-    return _run_all(wanted, out)
+    return _run_all(wanted, out, approve=approve)
 
 
 def pairs(items: Sequence[str] | None, flag: str) -> dict[str, str]:
@@ -154,15 +155,18 @@ def _dry_run(wanted: Sequence[RunRequest], sources: dict[str, str], out: Output)
     return 3 if any(item.missing for item in found) else 0
 
 
-def _run_all(wanted: Sequence[RunRequest], out: Output) -> int:
+def _run_all(wanted: Sequence[RunRequest], out: Output, *, approve: bool) -> int:
+    from ft_bench.cli.approve import ask, check_terminal
     from ft_bench.cli.live import watching
     from ft_bench.runner import run
 
+    if approve:
+        check_terminal()
     code = 0
     for request in wanted:
         try:
-            with watching(request, out) as watch:
-                card = run(request, watch.event, watch.say)
+            with watching(request, out, panel=not approve) as watch:
+                card = run(request, watch.event, watch.say, ask if approve else None)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"{request.task} was interrupted; nothing finished is lost, and the same command "

@@ -18,8 +18,10 @@ from ft_bench.record import (
     Failed,
     Opened,
     Planned,
+    Refused,
     Selected,
     Settled,
+    Steered,
     Tested,
     Trained,
 )
@@ -73,6 +75,15 @@ def _rarer(body: Any) -> str | None:
         case Called(used=used):
             cost = f" ({used.tokens:,} tokens, {used.usd:.4f} USD)" if used.tokens else ""
             return f"{body.purpose or body.key}{cost}"
+        case Steered():
+            wishes = [
+                f"{order.verb} {order.node if order.name == '' else order.name}"
+                for order in body.orders
+            ]
+            notes = [] if body.notes is None else ["new notes"]
+            return f"taken in: {', '.join([*wishes, *notes])}" if wishes or notes else None
+        case Refused():
+            return f"refused: {body.plan.objective}" + (f" ({body.reason})" if body.reason else "")
         case Selected():
             return f"selected {body.model}: {body.reason}"
         case Tested():
@@ -176,9 +187,9 @@ class Panel:
 
 
 @contextmanager
-def watching(request: RunRequest, out: Output) -> Iterator[Watching]:
-    """A panel on a terminal, lines elsewhere."""
-    watch = Panel(request) if out.live else Lines(out)
+def watching(request: RunRequest, out: Output, *, panel: bool = True) -> Iterator[Watching]:
+    """A panel on a terminal, lines elsewhere, or where the terminal is needed for questions."""
+    watch = Panel(request) if panel and out.live else Lines(out)
     try:
         yield watch
     finally:

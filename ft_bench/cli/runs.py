@@ -12,6 +12,7 @@ import typer
 from ft_bench.cli._output import Format, Output, table
 from ft_bench.cli.folder import find_run, find_runs, runs_folder
 from ft_bench.cli.review import review
+from ft_bench.cli.steer import register
 from ft_bench.errors import FtBenchError
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(help="List, show, stop and review runs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, steer, stop and review runs.", no_args_is_help=True)
 app.command("review")(review)
+register(app)
 RunsDir = Annotated[str | None, typer.Option(help="Where runs are [results/runs].")]
 Shape = Annotated[Format, typer.Option(help="auto, human, json or quiet.")]
 

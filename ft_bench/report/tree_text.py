@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ft_bench.plan import changes
-from ft_bench.record import Built, Diagnosis
+from ft_bench.plan import ExperimentPlan, changes
+from ft_bench.record import Built, Diagnosis, Planned
 from ft_bench.report.cells import cut, field, pad, width_of, wrap
 from ft_bench.report.figures import count, number, percent, score, seconds, signed
 from ft_bench.report.recipe import (
@@ -25,6 +25,8 @@ __all__ = [
     "node_text",
     "node_verdict",
     "own_recipe_words",
+    "plan_text",
+    "steering_words",
     "tree_text",
     "walk",
 ]
@@ -106,6 +108,31 @@ def tree_text(tree: Tree, selected: tuple[int, int] | None, width: int = 80) -> 
         lines.append(_line(tree, place, path, width))
     if len(tree):
         lines += ["", *wrap(_LEGEND, width)]
+    for words in steering_words(tree):
+        lines += wrap(words, width)
+    return "\n".join(lines) + "\n"
+
+
+def steering_words(tree: Tree) -> list[str]:
+    """What a person has asked of the run, and the plans that one has refused, one line each."""
+    refused = [
+        f"refused below node {body.parent}: {body.plan.objective}"
+        + (f" ({body.reason})" if body.reason else "")
+        for body in tree.refused
+    ]
+    return [*tree.steering.words(), *refused]
+
+
+def plan_text(tree: Tree, parent: int, plan: ExperimentPlan, width: int) -> str:
+    """A plan that is no node yet: what it would do, and how it differs from its parent's best."""
+    node = Tree(direction=tree.direction).with_body(Planned(node=len(tree), parent=None, plan=plan))
+    asked = replace(node.node(len(tree)), parent=parent)
+    title = f"Node {len(tree)} would refine node {parent}: {STRATEGIES[plan.strategy]}"
+    lines = wrap(title, width)
+    for label, text in _plan(tree, asked):
+        lines += field(label, text, width)
+    for outcome in asked.outcomes:
+        lines += _variant(asked, outcome, width)
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from ft_bench.errors import UnknownName
 from ft_bench.tree import Node, Tree
+from trex_agent.search.closing import exhausted
 from trex_agent.search.reward import rewards
 
 __all__ = ["POLICIES", "Select", "Uct", "policy"]
@@ -19,12 +20,20 @@ _CAP = 4
 
 
 def _open(tree: Tree, cap: int | None) -> list[Node]:
-    """Nodes that may get a child: succeeded, and with fewer than `cap` children."""
-    return [
+    """Nodes that may get a child: succeeded, not closed, and with fewer than `cap` children.
+
+    A node is closed by a person, or where three equal failures closed every strategy. While any
+    that a person has pinned may get a child, the others wait; a pinned node has no cap.
+    """
+    nodes = [
         node
         for node in tree
-        if node.status == "succeeded" and (cap is None or len(tree.children(node.id)) < cap)
+        if node.status == "succeeded"
+        and node.id not in tree.steering.closed
+        and not exhausted(tree, node.id)
     ]
+    pinned = [node for node in nodes if node.id in tree.steering.pinned]
+    return pinned or [node for node in nodes if cap is None or len(tree.children(node.id)) < cap]
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,8 @@ BODIES: list[BaseModel] = [
     failed(0, 1),
     concluded(0),
     Agreed(key="k", value={"a": [1, None, "ü"]}),
+    record.Steered(at=1, lines=2, orders=(record.Order(verb="ban", name="x"),), notes="look"),
+    record.Refused(parent=0, plan=plan(1e-4), reason="too dear"),
     record.Flagged(name="other-model", detail="x"),
     Selected(model="base", node=None, variant=None, by="base", reason="nothing"),
     record.Tested(model="base", score=score(0.5), base=score(0.5), device_seconds=1.0),
