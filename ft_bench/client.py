@@ -25,6 +25,7 @@ from ft_bench.errors import FailureKind, FtBenchError, ModelFailed
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.protocols import Brief, Lab
 from ft_bench.record import Body, Built, Diagnosis, Evaluated, Trained, Usage
+from ft_bench.steering import Steering
 from ft_bench.task import Metric
 from ft_bench.tree import Tree
 from ft_bench.wire import Line, address
@@ -107,6 +108,11 @@ class RemoteLab:
     def probability_better(self, model: str, other: str) -> float:
         """P(model beats other on validation), by the paired item bootstrap."""
         return float(self._ask("compare", model=model, other=other)["probability"])
+
+    def steering(self) -> Steering:
+        """Take in what a person has told the run, and show it."""
+        self._ask("steering")
+        return self.tree.steering
 
     def conclude(self, node: int, diagnosis: Diagnosis) -> None:
         """Close a node."""

@@ -28,6 +28,7 @@ from ft_bench.errors import (
     JobFailed,
     MessageRefused,
     PlanInvalid,
+    PlanRefused,
     PrerequisiteError,
     TokenRefused,
     UsageError,
@@ -53,6 +54,7 @@ _CHUNK = 1 << 16
 _LONGEST_NAME = 100  # the kernel takes 107 bytes of a socket's path
 _PATIENCE_SECONDS = 30.0
 _SIMPLE: tuple[type[FtBenchError], ...] = (
+    PlanRefused,
     PlanInvalid,
     PrerequisiteError,
     TokenRefused,

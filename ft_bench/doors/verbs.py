@@ -194,6 +194,16 @@ def _train(lab: MeteredLab, args: _Train) -> Any:
     return lab.train(args.node, args.variant, args.dataset, args.replica).model_dump(mode="json")
 
 
+def _steering(lab: MeteredLab, _: _Nothing) -> Any:
+    wishes = lab.steering()
+    return {
+        "pinned": sorted(wishes.pinned),
+        "closed": sorted(wishes.closed),
+        "banned": [*sorted(wishes.banned), *sorted(wishes.banned_nodes)],
+        "notes": wishes.notes,
+    }
+
+
 def _conclude(lab: MeteredLab, args: _Conclude) -> Any:
     lab.conclude(args.node, args.diagnosis)
     return {"node": args.node, "status": lab.tree.node(args.node).status}
@@ -221,6 +231,7 @@ VERBS: Mapping[str, Verb] = {
     "budget": Verb(_Nothing, _budget),
     "tree": Verb(_Nothing, _tree),
     "events": Verb(_Since, _events),
+    "steering": Verb(_Nothing, _steering),
     "propose": Verb(_Propose, _propose),
     "build": Verb(_Build, _build),
     "train": Verb(_Train, _train, lambda args: model_id(args.node, args.variant, args.replica)),
