@@ -150,20 +150,24 @@ def _twins(
     """
     from aidp.near_kernel import resolve
 
-    buckets = np.full((len(values), len(keys)), -1, np.int32)
-    count = 0
-    for band, band_key in enumerate(keys):
+    found, count = [], 0
+    shares = np.zeros(len(values), np.bool_)
+    for band_key in keys:
         rows, numbers = _shared_buckets(band_key)
-        buckets[rows, band] = numbers + count
+        found.append((rows, numbers + count))
         count += int(numbers.max(initial=-1)) + 1
-    rows = np.flatnonzero((buckets >= 0).any(axis=1))
+        shares[rows] = True
     twins = np.arange(len(values))
+    rows, places = np.flatnonzero(shares), np.cumsum(shares) - 1
     if len(rows):
+        buckets = np.full((len(rows), len(keys)), -1, np.int32)
+        for band, (members, numbers) in enumerate(found):
+            buckets[places[members], band] = numbers
         buffer = _texts_at(values, rows)
         heads = np.full(count, -1, np.int32)
-        found = np.empty(len(rows), np.int64)
-        resolve(buffer.data, buffer.offsets, words, n, buckets[rows], heads, threshold, found)
-        twins[rows] = rows[found]
+        near = np.empty(len(rows), np.int64)
+        resolve(buffer.data, buffer.offsets, words, n, buckets, heads, threshold, near)
+        twins[rows] = rows[near]
     return twins
 
 
