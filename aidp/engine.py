@@ -80,7 +80,7 @@ def run(
     given = _all_sources(checked, sources or {})
     kitchen = _Kitchen(given, Workspace(Path(workspace)) if workspace else None, num_proc, engine)
     table, origins, notes = gather(checked, given)
-    digest = content_id(table)
+    digest = _gathered_id(table, origins)
     accounts: list[Account] = []
     departures: list[tuple[int, str, pa.Table, Gone | None]] = []
     for position, step in enumerate(checked.steps):
@@ -99,11 +99,19 @@ def run(
         "steps": [account.as_dict() for account in accounts],
         "rows_over_max_samples": table.num_rows - capped.num_rows,
         "rows": capped.num_rows,
-        "output_hash": content_id(capped),
+        "output_hash": digest if capped is table else content_id(capped),
     }
     like = given[checked.sources[0].id]
     dataset = dataset_of(capped, like, str(lineage["output_hash"]))
     return RunOutcome(dataset, plain_mapping(lineage), tuple(departures))
+
+
+def _gathered_id(table: pa.Table, origins: list[dict[str, Any]]) -> str:
+    """The content id of the gathered rows; that of the source where they are all of one."""
+    first = origins[0]
+    if len(origins) == 1 and first["rows_used"] == first["rows"]:
+        return str(first["content_id"])
+    return content_id(table)
 
 
 def plain_mapping(value: Mapping[str, Any]) -> dict[str, Any]:
