@@ -75,7 +75,7 @@ class OpenSpace:
         return {move.name: move.promise for move in found}
 
     def allows(self, recipe: DataRecipe, scheme: Variant) -> bool:
-        """Whether a training stays within the work that it may cost, and uses nothing that is off."""
+        """Whether a training stays within what it may cost, and uses nothing that is off."""
         if recipe.steps and not self.aidp:
             return False
         first = root_variants(self.brief, 1)[0]
