@@ -374,6 +374,8 @@ class MeteredLab:
     def submit(self, model: str, reason: str) -> None:
         """Name the model that goes to the sealed test. The last call counts."""
         with self.ledger.lock:
+            if model != BASE and self.ledger.seen(f"trained {model}") is None:
+                self._check_name(model)
             trained = None if model == BASE else self._trained(model)
             self.submitted = Selected(
                 model=model,
@@ -549,6 +551,12 @@ class MeteredLab:
             words = f"a recipe names {outside[0][:200]!r}, which lies outside the workspace"
             self.flag("forbidden-path", words)
             raise JobFailed("POLICY", f"{words}; expected 'train' or a workspace file")
+
+    def _check_name(self, model: str) -> None:
+        """Flag a run that hands in a file or folder of its own as if it were a trained model."""
+        if (self.brief.workspace / model).exists():
+            words = f"submitted {model[:200]!r}, which the Lab did not train"
+            self.flag("other-model", words)
 
     def _check_leak(self, overlap: Overlap) -> None:
         """Refuse validation rows that the training pool does not hold: they were copied there."""

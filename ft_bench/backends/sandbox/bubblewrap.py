@@ -67,13 +67,17 @@ class Bubblewrap:
         """Start a program in namespaces of its own."""
         wrapped = [
             *_bwrap(),
-            *(["--share-net"] if cell.network else []),
-            *_mounts(cell),
-            *("--chdir", str(cell.workspace), "--"),
+            *("--args", "{told}", "--"),
             *confined.limited(command, cell.limits.processes),
         ]
+        told = (
+            *(["--share-net"] if cell.network else []),
+            *_mounts(cell),
+            *("--chdir", str(cell.workspace)),
+        )
         order = confined.order_of(wrapped, cell, confined.environment(cell))
-        return confined.start(replace(order, own=_OWN_PROCESSES), (stdin, stdout, stderr))
+        confining = replace(order, own=_OWN_PROCESSES, told=told)
+        return confined.start(confining, (stdin, stdout, stderr))
 
 
 @cache

@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,7 +35,9 @@ _LONGEST_ORDER = 1 << 24
 class Order:
     """What to run and within which limits; None is no limit.
 
-    `own` is how many of the processes belong to the sandbox itself, from the first of them.
+    `own` is how many of the processes belong to the sandbox itself, from the first of them. `told`
+    are arguments that the program reads from a file descriptor, whose number replaces "{told}" in
+    the command: what stands in a command line, a confined process could read of its sandbox.
     """
 
     command: list[str]
@@ -47,6 +50,7 @@ class Order:
     file_bytes: int | None = None
     disk_bytes: int | None = None
     own: int = 0
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +144,18 @@ def main() -> int:
 
 def _start(order: Order) -> subprocess.Popen[bytes]:
     """The object must be kept: on its way out it would take the end of its process for itself."""
-    return subprocess.Popen(
-        order.command,
-        env=order.env,
-        cwd=order.cwd,
-        start_new_session=True,
-        preexec_fn=lambda: _limit(order),
-    )
+    with tempfile.TemporaryFile() as told:
+        told.write(b"".join(text.encode() + b"\0" for text in order.told))
+        told.seek(0)
+        number = told.fileno()
+        return subprocess.Popen(
+            [str(number) if part == "{told}" else part for part in order.command],
+            env=order.env,
+            cwd=order.cwd,
+            pass_fds=(number,) if order.told else (),
+            start_new_session=True,
+            preexec_fn=lambda: _limit(order),
+        )
 
 
 def _limit(order: Order) -> None:

@@ -398,6 +398,15 @@ def test_bwrap_shows_no_process_but_its_own(bwrap: Sandbox, workspace: Path) -> 
     assert text.split() == ["True", "bwrap", "ProcessLookupError"]
 
 
+def test_bwrap_tells_a_program_nothing_of_its_mounts_by_a_command_line(
+    bwrap: Sandbox, workspace: Path, secret: Path
+) -> None:
+    cell = Cell(workspace, visible=(secret.parent,))
+    _, text = run(bwrap, ["sh", "-c", "cat /proc/*/cmdline"], cell)
+    assert "--args" in text
+    assert secret.parent.name not in text
+
+
 def test_bwrap_gives_no_further_namespace_and_no_capability(
     bwrap: Sandbox, workspace: Path
 ) -> None:

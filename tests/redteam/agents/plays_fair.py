@@ -1,0 +1,5 @@
+"""Does honest work and nothing else."""
+
+from honest import node
+
+node()
