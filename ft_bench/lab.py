@@ -6,6 +6,7 @@ running its agent again: see `docs/design/resume.md`.
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -392,6 +393,16 @@ class MeteredLab:
             if known is None:
                 known = self.ledger.record(Agreed(key=key, value=make()))
             return known.value
+
+    def keep(self, node: int, name: str, text: str) -> None:
+        """File a text in a node's folder.
+
+        Raises:
+            UsageError: for a name that is no Markdown file's, or is taken by the Lab itself.
+        """
+        if not re.fullmatch(r"[a-z_]+\.md", name) or name == "diagnosis.md" or node < 0:
+            raise UsageError(f"a node keeps no text as {name!r}; expected a name like context.md")
+        write_text(self.paths.node(node) / name, text)
 
     def call(
         self, key: str, reserve: Usage, make: Callable[[], tuple[Any, Usage]], purpose: str = ""

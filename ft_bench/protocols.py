@@ -237,6 +237,10 @@ class Lab(Protocol):
         """A decision as JSON data, made once and the same after every restart."""
         ...
 
+    def keep(self, node: int, name: str, text: str) -> None:
+        """File a text in a node's folder, for people: what was known when it was planned."""
+        ...
+
     def call(
         self, key: str, reserve: Usage, make: Callable[[], tuple[Any, Usage]], purpose: str = ""
     ) -> Any:

@@ -22,6 +22,7 @@ from trex_agent.executor.ladder import Confinement, Rung, executor_of
 from trex_agent.executor.openhands import Remote
 from trex_agent.insights import insights
 from trex_agent.open_space import Look, open_look
+from trex_agent.research import Scholar
 from trex_agent.researcher import Researcher
 from trex_agent.search.policy import Select, policy
 
@@ -36,6 +37,7 @@ class TrexOptions(BaseModel):
     no training may cost over `max_work` times the baseline's rows seen; `patience` ends the
     search after so many nodes without a new best, `failures` after so many failed ones in a row;
     `diagnosis` "metrics" compares scores alone and looks at no bad case.
+    `researcher` is who plans: the language model where the backend is one ("auto"), or rules.
     `executor` is who carries nodes out; one with a language model talks for at most `rounds` of
     `turns` each and `executor_tokens` a node, and its commands run in `sandbox`. Without `aidp`
     neither it nor the plans have AIDP's operators. `openhands_*` say where an OpenHands agent
@@ -54,6 +56,7 @@ class TrexOptions(BaseModel):
     max_work: float = Field(default=3.0, gt=0)
     surrogate: bool = True
     diagnosis: Depth = "full"
+    researcher: Literal["auto", "rules"] = "auto"
     executor: Rung = "recipe"
     aidp: bool = True
     rounds: int = Field(default=2, ge=1, le=10)
@@ -115,7 +118,7 @@ class Trex:
     def _work(self, lab: Lab) -> None:
         options, most = self.options, lab.brief.max_variants
         sight = self.look(lab.brief)
-        researcher = Researcher(
+        rules = Researcher(
             lab.brief,
             sight.survey,
             min(options.variants, most),
@@ -123,10 +126,18 @@ class Trex:
             use_surrogate=options.surrogate,
         )
         lab.steering()
+        researcher = self._researcher(lab, rules)
         first = researcher.baseline(min(options.root_variants, most))
         carry_out(lab, lab.propose(None, first), self._look, self.execute)
         self._search(lab, researcher)
         confirm(lab, options.confirm_top, options.confirm_seeds)
+
+    def _researcher(self, lab: Lab, rules: Researcher) -> Researcher | Scholar:
+        """Whoever plans: a language model where there is one and it is wanted."""
+        if self.backend is None or self.options.researcher == "rules":
+            return rules
+        options = self.options
+        return Scholar(lab, self.backend, rules, max_work=options.max_work, aidp=options.aidp)
 
     def _look(self, lab: Lab, node: int) -> Diagnosis:
         return diagnose(lab, node, self.options.diagnosis)
@@ -137,7 +148,7 @@ class Trex:
             lab.submit(*chosen)
             lab.agree("insights", lambda: insights(lab.tree))
 
-    def _search(self, lab: Lab, researcher: Researcher) -> None:
+    def _search(self, lab: Lab, researcher: Researcher | Scholar) -> None:
         select = policy(self.options.search)
         while lab.remaining().iterations > 0 and not _stuck(lab.tree, self.options):
             lab.steering()
@@ -152,7 +163,9 @@ class Trex:
             lab.agree(f"insights {node}", lambda: insights(lab.tree))
 
 
-def _next(lab: Lab, select: Select, researcher: Researcher) -> tuple[int, ExperimentPlan] | None:
+def _next(
+    lab: Lab, select: Select, researcher: Researcher | Scholar
+) -> tuple[int, ExperimentPlan] | None:
     """Where to go on and how; a node where nothing is left to try is passed over."""
     tree = lab.tree
     rng = np.random.default_rng(derive_seed(lab.brief.seed, "select", len(tree)))

@@ -77,6 +77,12 @@ class Surrogate:
         scored: Floats = self._standard(_matrix(features, self.names)) @ weights + self._offset
         return scored
 
+    def predict(self, features: Mapping[str, float]) -> tuple[float, float]:
+        """Expected metric of one configuration, and the standard deviation of that expectation."""
+        x = self._standard(_matrix([features], self.names))[0]
+        variance = float(x @ self._covariance @ x)
+        return float(x @ self._mean) + self._offset, max(0.0, variance) ** 0.5
+
     def effects(self) -> list[Effect]:
         """Every feature that varied among the observations, strongest evidence first."""
         sd = np.sqrt(np.diag(self._covariance))

@@ -95,10 +95,8 @@ class Bench:
 
     def request(self, agent: str, **changes: Any) -> RunRequest:
         """A request for `agent` with three iterations; `changes` are fields of RunRequest."""
-        given = {"budget": Budget(iterations=3), **changes}
-        return RunRequest(
-            task=TASK, agent=agent, backend="offline", homes=self.homes, cluster="fake", **given
-        )
+        given = {"budget": Budget(iterations=3), "backend": "offline", **changes}
+        return RunRequest(task=TASK, agent=agent, homes=self.homes, cluster="fake", **given)
 
     def run(
         self,
