@@ -557,11 +557,18 @@ class MeteredLab:
         )
 
     def _check_sources(self, recipe: DataRecipe) -> None:
-        """Refuse a recipe that reads what lies outside the workspace."""
+        """Refuse a recipe that reads outside the workspace, or asks a model beside the ledger."""
         if outside := self.datasets.outside(recipe):
             words = f"a recipe names {outside[0][:200]!r}, which lies outside the workspace"
             self.flag("forbidden-path", words)
             raise JobFailed("POLICY", f"{words}; expected 'train' or a workspace file")
+        asking = [step.op for step in recipe.steps if "llm" in step.params]
+        if asking:
+            raise JobFailed(
+                "POLICY",
+                f"{asking[0]} in a recipe asks a language model, which no limit would count; ask "
+                "through lab.call and write the rows to the workspace",
+            )
 
     def _check_name(self, model: str) -> None:
         """Flag a run that hands in a file or folder of its own as if it were a trained model."""

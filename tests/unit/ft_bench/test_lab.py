@@ -482,3 +482,11 @@ def test_events_follow_one_order(lab: MeteredLab) -> None:
     ]
     settled = [body for body in lab.ledger.journal.bodies if isinstance(body, Settled)]
     assert all(not body.orphan for body in settled)
+
+
+def test_a_recipe_asks_no_model_beside_the_ledger(lab: MeteredLab) -> None:
+    node = root(lab)
+    params = {"llm": {"model": "m", "base_url": "http://127.0.0.1:9/v1"}, "rubric": "x"}
+    recipe = DataRecipe(steps=(Operation(op="score_dataset_with_llm", params=params),))
+    with pytest.raises(JobFailed, match=r"POLICY: .*through lab\.call"):
+        lab.build(node, recipe)

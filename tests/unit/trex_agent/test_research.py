@@ -58,7 +58,7 @@ class Desk:
     def __init__(self, server: Server, root: Path) -> None:
         self.server, self.bench = server, Bench(root)
         self.budget, self.aidp = Budget(), True
-        self.backend = {"timeout": "5", "backoff": "0", "retries": "1"}
+        self.backend = {"timeout": "60", "backoff": "0", "retries": "1"}
         self.bodies: list[Any] = []
 
     def propose(self, script: Script) -> ExperimentPlan:
@@ -282,7 +282,7 @@ def test_a_model_that_is_down_stops_it_and_it_is_taken_up_there(desk: Desk, answ
     desk.backend["timeout"] = "0.4"
     with pytest.raises(ModelFailed, match="openai/scripted gave no answer"):
         desk.propose(planner(lambda asked: answer))
-    desk.backend["timeout"] = "5"
+    desk.backend["timeout"] = "60"
     assert desk.propose(played(trex_researcher)).provenance.kind == "llm"
     assert len(desk.server.requests) == 1
 
