@@ -90,11 +90,11 @@ class Toolbox:
 
 
 def _answered(tool: Tool, arguments: Arguments) -> dict[str, Any]:
-    given = json.loads(arguments.model_dump_json())
+    given = {"who": "tool", "name": tool.name, "arguments": json.loads(arguments.model_dump_json())}
     try:
         text = tool.run(arguments)
     except ToolRefused as refused:
-        return {"name": tool.name, "arguments": given, "text": str(refused), "ok": False}
+        return {**given, "text": str(refused), "ok": False}
     if len(text) > MOST_CHARACTERS:
         text = f"{text[:MOST_CHARACTERS]}\n(cut after {MOST_CHARACTERS:,} characters)"
-    return {"name": tool.name, "arguments": given, "text": text, "ok": True}
+    return {**given, "text": text, "ok": True}
