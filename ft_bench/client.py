@@ -154,7 +154,8 @@ class RemoteLab:
     def _brief(self) -> Brief:
         data = self._ask("brief")
         paths = {name: Path(data[name]) for name in ("train", "validation", "workspace")}
-        return Brief(**{**data, **paths, "metric": Metric.model_validate(data["metric"])})
+        given = {"insights": tuple(data["insights"])}
+        return Brief(**{**data, **paths, **given, "metric": Metric.model_validate(data["metric"])})
 
     def _ask(self, verb: str, **args: Any) -> Any:
         with self._line() as line:

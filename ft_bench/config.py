@@ -82,6 +82,7 @@ class Config(_Frozen):
     isolation: Literal["none", "process", "bwrap"] = "none"
     job_seconds: float = Field(default=3600.0, gt=0)
     data_dir: Path | None = None
+    insights: Path | None = None
     runs_dir: Path = Path("results/runs")
     cache_dir: Path = Field(default_factory=lambda: _home("XDG_CACHE_HOME", ".cache") / "ft-bench")
     private_dir: Path = Field(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +77,7 @@ class Setting:
     batch_size: int = 64
     trainer: str = "trl"
     generator: str = "transformers"
+    insights: tuple[Mapping[str, Any], ...] = ()
 
 
 class MeteredLab:
@@ -126,6 +127,7 @@ class MeteredLab:
             max_samples=min(spec.max_samples, budget.samples),
             max_variants=budget.variants,
             iterations=budget.iterations,
+            insights=self.setting.insights,
         )
 
     @property

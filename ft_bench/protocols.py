@@ -131,6 +131,7 @@ class Brief:
 
     `train` and `validation` are JSONL files; the test split is named nowhere. `base_parameters`
     is how many weights the base model has, 0 where that cannot be told without loading it.
+    `insights` are the rules of earlier runs on other tasks, where a person has asked for them.
     """
 
     task: str
@@ -147,6 +148,7 @@ class Brief:
     max_samples: int
     max_variants: int
     iterations: int
+    insights: tuple[Mapping[str, Any], ...] = ()
 
 
 class Lab(Protocol):

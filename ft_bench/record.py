@@ -459,6 +459,7 @@ class RunManifest(_Record):
     hardware: dict[str, Any] = Field(default_factory=dict)
     versions: dict[str, str] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
+    insights: dict[str, Any] = Field(default_factory=dict)
     created: str = ""
 
 

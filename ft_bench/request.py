@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from ft_bench import registry
 from ft_bench.budget import Budget
 from ft_bench.digest import digest
+from ft_bench.earlier import Earlier
 from ft_bench.errors import ConfigError, FtBenchError, PrerequisiteError, UnknownName
 from ft_bench.files import write_json
 from ft_bench.prepare import Prepared
@@ -81,6 +82,7 @@ class RunRequest:
     isolation: str = "none"
     data_dir: Path | None = None
     job_seconds: float = 3600.0
+    insights: Path | None = None
     fresh: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
 
@@ -139,6 +141,7 @@ def manifest_of(
     base_digest: str,
     hardware: str,
     llm: LLM | None = None,
+    earlier: Earlier | None = None,
 ) -> RunManifest:
     """The resolved run. Its digest covers what makes scores comparable, not budgets or paths."""
     spec = data.spec
@@ -153,6 +156,8 @@ def manifest_of(
     }
     if request.isolation != "none":
         comparable["isolation"] = request.isolation
+    if earlier is not None:
+        comparable["insights"] = earlier.digest
     name = digest(comparable)
     backend = re.sub(r"[^A-Za-z0-9._-]+", "-", request.backend)
     run_id = f"{spec.id}--{agent.name}@{backend}--s{request.seed}--{name[:8]}"
@@ -176,6 +181,7 @@ def manifest_of(
         hardware={"class": hardware, "machine": platform.machine(), "cores": os.cpu_count()},
         versions=_versions(),
         config=dict(request.config),
+        insights=earlier.data() if earlier is not None else {},
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     )
 

@@ -15,6 +15,7 @@ from ft_bench import registry
 from ft_bench.base import Base, resolve_base
 from ft_bench.dataset import Datasets
 from ft_bench.doors.entrant import Competitor, entrant
+from ft_bench.earlier import Earlier, read_earlier
 from ft_bench.errors import (
     AgentFailed,
     BudgetExhausted,
@@ -81,12 +82,13 @@ def policy(error: FtBenchError | None) -> Ending:
 
 @dataclass(frozen=True, slots=True)
 class Prelude:
-    """What is resolved before a run begins: data, base model, agent."""
+    """What is resolved before a run begins: data, base model, agent, rules of earlier runs."""
 
     data: Prepared
     base: Base
     agent: Competitor
     options: Any
+    earlier: Earlier
 
 
 def run(
@@ -119,13 +121,21 @@ def run(
         data = prepare(spec, request.homes.cache, request.homes.private, data_dir=request.data_dir)
         base = resolve_base(request.base_model or spec.base_model, data, request.homes.cache, say)
         competitor = agent.make(options, llm, request.isolation)
-        manifest = manifest_of(request, agent, data, options, base.digest, cluster.hardware, llm)
+        earlier = read_earlier(request.insights, spec.id) if request.insights else None
+        manifest = manifest_of(
+            request, agent, data, options, base.digest, cluster.hardware, llm, earlier
+        )
         paths = open_directory(manifest, request.homes.runs, fresh=request.fresh)
         say(f"run {paths.root.name}")
         if paths.card.exists():
             return read_card(paths.card)
         return _Run(
-            request, Prelude(data, base, competitor, options), paths, cluster, watch, approve
+            request,
+            Prelude(data, base, competitor, options, earlier or Earlier()),
+            paths,
+            cluster,
+            watch,
+            approve,
         ).card()
     finally:
         cluster.close()
@@ -196,6 +206,7 @@ class _Run:
             seed=request.seed,
             budget=request.budget,
             job_seconds=request.job_seconds,
+            insights=prelude.earlier.rules,
         )
         workspace: Path = self.paths.root / "workspace"
         builder = registry.backend("build", "aidp")

@@ -76,6 +76,7 @@ def requests(
         "isolation": config.isolation,
         "data_dir": config.data_dir.expanduser().resolve() if config.data_dir else None,
         "job_seconds": config.job_seconds,
+        "insights": config.insights.expanduser().resolve() if config.insights else None,
         "fresh": fresh,
         "config": config.model_dump(mode="json", include={"seeds", "job_seconds", "cluster"}),
     }

@@ -18,8 +18,9 @@ from ft_bench.protocols import Brief
 from ft_bench.tree import Node, Tree
 from trex_agent.hints import hints
 from trex_agent.open_space import OpenSpace, Space
+from trex_agent.priors import carried
 from trex_agent.search.closing import closed_strategies
-from trex_agent.search.reward import noise
+from trex_agent.search.reward import noise, span
 from trex_agent.space import Move, apply_moves, features
 from trex_agent.strategy import CHOICES, choose, odds
 from trex_agent.surrogate import Surrogate
@@ -171,7 +172,7 @@ class Researcher:
         self, tree: Tree, node: Node, candidates: Sequence[Candidate], rng: np.random.Generator
     ) -> list[float]:
         """What is expected of each candidate: one draw of the surrogate, or the prior alone."""
-        prior = self.space.promises() | hints(node)
+        prior = self._prior(tree, node)
         rows = [features(item.recipe, item.scheme) for item in candidates]
         if not self.use_surrogate:
             return [sum(prior.get(name, 0.0) * row[name] for name in row) for row in rows]
@@ -179,6 +180,18 @@ class Researcher:
         signed = {name: sign * worth for name, worth in prior.items()}
         model = Surrogate(observations(tree), rows, signed, max(noise(tree), 0.01))
         return [float(sign * value) for value in model.score(rows, model.draw(rng))]
+
+    def _prior(self, tree: Tree, node: Node) -> dict[str, float]:
+        """What is expected of each feature before this run has seen it.
+
+        Survey, diagnosis, and the rules of earlier runs on other tasks. What this run itself has
+        learnt is in the surrogate's observations, and is no prior on top of them.
+        """
+        prior = self.space.promises() | hints(node)
+        width = span(tree)
+        for name, worth in carried(self.brief.insights).items():
+            prior[name] = prior.get(name, 0.0) + worth * width
+        return prior
 
     def _plan(
         self,

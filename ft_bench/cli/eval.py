@@ -72,6 +72,9 @@ def evaluate(
     data_dir: Annotated[
         Text, typer.Option(help="Upstream files, <task>/<file>.", rich_help_panel=_WHERE)
     ] = None,
+    insights: Annotated[
+        Text, typer.Option(help="Runs of other tasks to learn from.", rich_help_panel=_WHERE)
+    ] = None,
     runs_dir: Annotated[
         Text, typer.Option(help="Runs [results/runs].", rich_help_panel=_WHERE)
     ] = None,
@@ -97,6 +100,7 @@ def evaluate(
         "isolation": isolation,
         "job_seconds": job_seconds,
         "data_dir": data_dir,
+        "insights": insights,
         "runs_dir": runs_dir,
         "cache_dir": cache_dir,
         "private_dir": private_dir,

@@ -16,7 +16,7 @@ __all__ = ["show"]
 
 def show(
     run: Annotated[str, typer.Argument(help="A run: its folder, id, or how it begins.")],
-    node: Annotated[int | None, typer.Option(help="Show one node whole.")] = None,
+    node: Annotated[int | None, typer.Option(help="Show one node's whole round.")] = None,
     runs_dir: Annotated[str | None, typer.Option(help="Where runs are.")] = None,
     format: Annotated[Format, typer.Option(help="auto, human, json or quiet.")] = "auto",
 ) -> int:
@@ -24,13 +24,15 @@ def show(
     import shutil
 
     from ft_bench import registry
-    from ft_bench.report.tree_text import node_text, tree_text
+    from ft_bench.report.transcript import insights_text, round_of, transcript_text
+    from ft_bench.report.tree_text import tree_text
     from ft_bench.store import read_card, read_events, read_manifest
     from ft_bench.tree import Tree
 
     paths = find_run(run, runs_dir)
     events, _ = read_events(paths.events)
-    direction = registry.task(read_manifest(paths).task).metric.direction
+    manifest = read_manifest(paths)
+    direction = registry.task(manifest.task).metric.direction
     tree = Tree.of((event.body for event in events), direction)
     out = Output(format)
     width = shutil.get_terminal_size((100, 40)).columns
@@ -38,8 +40,8 @@ def show(
     if node is not None:
         if node not in tree.nodes:
             raise UsageError(f"run {paths.root.name} has no node {node}; it has {len(tree)} nodes")
-        mine = [event["body"] for event in bodies if event["body"].get("node") == node]
-        out.data(mine, node_text(tree, tree.node(node), width))
+        mine = [json.loads(event.body.model_dump_json()) for event in round_of(events, node)]
+        out.data(mine, transcript_text(manifest, events, tree, node, width))
         return 0
     selected = None
     if paths.card.exists():
@@ -48,5 +50,6 @@ def show(
             selected = (card.selected_node, card.selected_variant)
     plans = [event["body"] for event in bodies if event["body"]["kind"] == "planned"]
     data = [body | {"value": tree.value(body["node"])} for body in plans]
-    out.data(data, tree_text(tree, selected, width))
+    rules = insights_text((event.body for event in events), width)
+    out.data(data, tree_text(tree, selected, width) + rules)
     return 0

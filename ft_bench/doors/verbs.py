@@ -136,6 +136,7 @@ def _brief(lab: MeteredLab, _: _Nothing) -> Any:
         "max_samples": brief.max_samples,
         "max_variants": brief.max_variants,
         "iterations": brief.iterations,
+        "insights": [dict(rule) for rule in brief.insights],
     }
 
 

@@ -89,6 +89,12 @@ class History:
         return next((body.value for body in self.of(Agreed) if body.key == key), None)
 
     @cached_property
+    def insights(self) -> Any:
+        """The last rules that the agent left, at the end or after a node; None where none were."""
+        found = [body.value for body in self.of(Agreed) if body.key.split(" ")[0] == "insights"]
+        return found[-1] if found else None
+
+    @cached_property
     def device_seconds_at(self) -> dict[int, float]:
         """Device-seconds that were spent when each node's first variant was scored, or failed."""
         spent = 0.0

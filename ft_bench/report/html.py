@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ft_bench.files import write_text
 from ft_bench.integrity import flag_words
-from ft_bench.record import Failed, Opened, Score, Settled, Trained
+from ft_bench.record import Determinant, Failed, Opened, Score, Settled, Trained
 from ft_bench.report import card as card_words
 from ft_bench.report import figures, recipe
 from ft_bench.report.cases import read_cases
@@ -29,6 +29,7 @@ from ft_bench.report.tree_text import (
     delta_to_parent,
     node_verdict,
     own_recipe_words,
+    steering_words,
 )
 from ft_bench.store import RunPaths
 from ft_bench.tree import Node
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["write_report"]
 
 _MOST_CASES = 50
+_MOST_DETERMINANTS = 12
 _MOST_TEXT = 3_000
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -131,13 +133,29 @@ def _views(history: History) -> dict[str, Any]:
         "dataset": history.dataset,
         "trained": trained,
         "scheme": _scheme(history, trained),
-        "insights": _json(history.agreed("insights")),
-        "effects": effects(history.agreed("insights")),
+        "insights": _json(history.insights),
+        "effects": effects(history.insights),
+        "rules": _rules(history.insights),
+        "determinants": _determinants(history),
+        "steering": steering_words(history.tree),
         "attempts": sum(1 for _ in history.of(Opened)),
         "orphans": sum(body.orphan for body in history.of(Settled)),
         "command": command(history.manifest),
         "data": _data(history),
     }
+
+
+def _determinants(history: History) -> tuple[Determinant, ...]:
+    """What went with gains, as the last diagnosis that says so has it."""
+    held = [node.diagnosis.determinants for node in history.tree if node.diagnosis is not None]
+    return next((found for found in reversed(held) if found), ())[:_MOST_DETERMINANTS]
+
+
+def _rules(value: Any) -> list[str]:
+    """Rules in words: those that the drawing cannot show, failures that came again."""
+    items = value if isinstance(value, list) else []
+    held = [item for item in items if isinstance(item, dict) and "effect" not in item]
+    return [str(item["text"]) for item in held if item.get("text")]
 
 
 def _json(value: Any) -> str:

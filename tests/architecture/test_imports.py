@@ -37,7 +37,7 @@ FLOORS: tuple[set[str], ...] = (
     {"runner"},
     {"doors"},
     {"finish", "evidence"},
-    {"lab", "request", "base"},
+    {"lab", "request", "base", "earlier"},
     {
         "ledger",
         "dataset",

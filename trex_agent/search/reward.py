@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ft_bench.tree import Tree
 
-__all__ = ["Scale", "noise", "rewards"]
+__all__ = ["Scale", "noise", "rewards", "span"]
 
 _SIGMAS = 8.0
 _DEGENERATE = 0.5
@@ -74,3 +74,15 @@ def rewards(tree: Tree) -> dict[int, float]:
     scale = Scale(lo, lo + max(hi - lo, _SIGMAS * noise(tree)))
     found = {node: scale.reward(value) for node, value in values.items()}
     return found | {node.id: 0.0 for node in tree if node.status == "failed"}
+
+
+def span(tree: Tree) -> float:
+    """How much of the metric is worth a reward of 1; 0 where nothing has succeeded."""
+    sign = 1.0 if tree.direction == "max" else -1.0
+    values = [sign * value for node in tree if (value := tree.value(node.id)) is not None]
+    if not values:
+        return 0.0
+    lo, hi = min(values), max(values)
+    if tree.base is not None:
+        lo = min(hi, max(lo, sign * tree.base.value))
+    return max(hi - lo, _SIGMAS * noise(tree))
