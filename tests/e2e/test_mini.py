@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import pytest
 
 from ft_bench.budget import Budget, Meter
 from ft_bench.store import RunPaths, read_events
+from ft_bench.testing.scripted_llm import Answer, Asked, serve
+from ft_bench.testing.scripts import trex_on_mini
 
 SMALL = (
     *("--budget.iterations", "1", "--budget.samples", "1200"),
@@ -163,3 +166,80 @@ def test_a_budget_too_small_for_one_training_is_exit_4(home: Path) -> None:
     ended = evaluate(home, "d", "--format", "json", "--budget.device-hours", "0.0001")
     assert ended.returncode == 4
     assert "raise --budget.device-hours" in ended.stderr
+
+
+TALKING = (
+    *("--agent", "trex", "--backend", "local", "-A", "executor=code", "--format", "json"),
+    *("--budget.iterations", "2", "--budget.samples", "600", "-A", "variants=1"),
+    *("-A", "root_variants=1", "-A", "confirm_top=0", "-A", "researcher=rules"),
+)
+
+
+class Model:
+    """The built-in script on a server, which kills its client at its fourth request."""
+
+    def __init__(self) -> None:
+        self.client: subprocess.Popen[str] | None = None
+        self.answered: list[str] = []
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.number == 3 and self.client is not None:
+            self.client.kill()
+            self.client.wait()
+            return Answer(cut=True)
+        self.answered.append(json.dumps(asked.messages))
+        return trex_on_mini(asked)
+
+
+@pytest.mark.timeout(1500)
+def test_a_conversation_killed_twice_asks_nothing_twice(home: Path) -> None:
+    """The code executor under a real server: by -9 in a request, and again in a training."""
+    model = Model()
+    with serve(model) as server:
+        where = ("-B", f"base_url={server.url}", "--runs-dir", str(home / "talk"))
+        args = command("eval", "mini", *TALKING, *where)
+
+        def start() -> subprocess.Popen[str]:
+            return subprocess.Popen(
+                args,
+                env=environment(home),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+
+        model.client = start()
+        assert model.client.wait(600) == -signal.SIGKILL
+        second = start()
+        wait_for(second, lambda: '"Training n1v0"' in text_of(home / "talk"))
+        second.kill()
+        second.wait()
+        third = start()
+        out, err = third.communicate(timeout=1000)
+        assert third.returncode == 0, err[-2000:]
+        bodies = journal(home, "talk")
+        replies = [body for body in bodies if body.kind == "called" and body.used.tokens]
+        orphans = [b.used.tokens for b in bodies if b.kind == "settled" and b.orphan]
+        assert len(model.answered) == len(set(model.answered)) == len(replies) == server.answered
+        assert sum(body.used.tokens for body in replies) == server.tokens
+        card = json.loads(out.strip().splitlines()[-1])["card"]
+        assert card["usage"]["tokens"] == server.tokens + sum(orphans)
+        used = {
+            body.value["name"]
+            for body in bodies
+            if body.kind == "called" and body.value.get("who") == "tool"
+        }
+        assert used == {"bash", "write", "submit_job", "job_status", "finish"}
+        assert card["nodes"] == 3
+
+
+def text_of(runs: Path) -> str:
+    return "".join(path.read_text() for path in runs.glob("*/events.jsonl"))
+
+
+def wait_for(process: subprocess.Popen[str], there: Callable[[], bool]) -> None:
+    until = time.monotonic() + 600
+    while not there():
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.05)

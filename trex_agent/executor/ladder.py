@@ -40,8 +40,9 @@ def executor_of(
         return run_node if aidp else run_plain
     if llm is None:
         raise UsageError(
-            f"-A executor={rung} needs a language model but --backend offline is none; choose one, "
-            "for example --backend gemini, or leave -A executor=recipe"
+            f"-A executor={rung} needs a language model, which neither --backend offline gives nor "
+            "--isolation process or bwrap lets in; choose --backend gemini or another with "
+            "--isolation none, or leave -A executor=recipe"
         )
     if rung == "openhands":
         away = OpenHands(llm, remote, aidp, bounds)

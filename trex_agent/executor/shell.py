@@ -84,6 +84,7 @@ def _environment(path: Sequence[Path]) -> Mapping[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "HF_HOME": "/tmp/huggingface",
         "HF_HUB_OFFLINE": "1",
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
         "NUMBA_CACHE_DIR": "/tmp/numba",
         "OMP_NUM_THREADS": "2",
     }
