@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 
 from ft_bench.errors import FailureKind, FtBenchError, ModelFailed
 from ft_bench.plan import DataRecipe, ExperimentPlan
-from ft_bench.protocols import Brief, Lab
+from ft_bench.protocols import LLM, Brief, Reply, ToolCall
 from ft_bench.record import Body, Built, Diagnosis, Evaluated, Trained, Usage
 from ft_bench.steering import Steering
 from ft_bench.task import Metric
@@ -35,7 +35,7 @@ __all__ = ["RemoteLab", "connect"]
 _BODY: TypeAdapter[Any] = TypeAdapter(Body)
 
 
-def connect(environment: Mapping[str, str] | None = None) -> Lab:
+def connect(environment: Mapping[str, str] | None = None) -> RemoteLab:
     """The Lab of the run that started this program.
 
     Raises:
@@ -57,6 +57,7 @@ class RemoteLab:
         self._path, self._token = path, token
         self._idle: list[Line] = []
         self._lock = threading.Lock()
+        self._calling = threading.local()
         self.brief = self._brief()
         metric = self.brief.metric
         self._tree, self._seen = Tree(direction=metric.direction), 0
@@ -141,8 +142,18 @@ class RemoteLab:
         with self._line() as line:
             answer = line.ask("call", args)
             if not answer["known"]:
+                self._calling.key = key
                 answer = line.ask("settle", _settled(line, make))
             return answer["value"]
+
+    def model(self) -> LLM | None:
+        """The run's language model, asked in the harness; None where the run has none."""
+        found = self._ask("model")
+        return None if found is None else _RemoteLLM(self, found["name"], found["priced"])
+
+    def ask_model(self, verb: str, **question: Any) -> Any:
+        """A question to the run's model, within the call that this thread is in."""
+        return self._ask(verb, key=getattr(self._calling, "key", ""), **question)
 
     def close(self) -> None:
         """Hang up; a further question connects again."""
@@ -173,6 +184,36 @@ class RemoteLab:
             raise
         with self._lock:
             self._idle.append(line)
+
+
+class _RemoteLLM:
+    """A language model that the harness asks for us: an `LLM`."""
+
+    def __init__(self, lab: RemoteLab, name: str, priced: bool) -> None:
+        self.name, self.priced, self._lab = name, priced, lab
+
+    def worst(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]],
+        max_tokens: int,
+    ) -> Usage:
+        """The most that one call can use."""
+        asked = {"messages": list(messages), "tools": list(tools), "max_tokens": max_tokens}
+        return Usage.model_validate(self._lab.ask_model("worst", **asked))
+
+    def complete(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Mapping[str, Any]] = (),
+        max_tokens: int = 4096,
+    ) -> Reply:
+        """One answer, within a call of this thread."""
+        asked = {"messages": list(messages), "tools": list(tools), "max_tokens": max_tokens}
+        data = self._lab.ask_model("complete", **asked)
+        calls = tuple(ToolCall(**call) for call in data["calls"])
+        return Reply(**{**data, "calls": calls, "usage": Usage.model_validate(data["usage"])})
 
 
 def _settled(line: Line, make: Callable[[], tuple[Any, Usage]]) -> dict[str, Any]:

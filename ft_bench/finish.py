@@ -110,6 +110,7 @@ def _grade(lab: MeteredLab, base: Base, request: RunRequest, selected: Selected)
         base=base.ref,
         tuned=None if selected.model == BASE else lab.model_ref(selected.model),
         dataset=str(dataset) if dataset else None,
+        foreign=_foreign(lab, selected),
         batch_size=lab.setting.batch_size,
         generator=lab.setting.generator,
         seed=request.seed,
@@ -162,6 +163,12 @@ def _dataset(lab: MeteredLab, selected: Selected) -> Path | None:
         if built.dataset == trained.dataset:
             return lab.paths.root / built.path
     return None
+
+
+def _foreign(lab: MeteredLab, selected: Selected) -> bool:
+    """Whether the model was trained outside the Lab: it has no dataset, and no recipe of ours."""
+    trained = _trained(lab, selected.model)
+    return trained is not None and not trained.dataset
 
 
 def _outcome(tree: Tree, selected: Selected) -> Outcome | None:
@@ -233,7 +240,7 @@ def _card(
         selected_node=selected.node,
         selected_variant=selected.variant,
         selected_on=selected.by,
-        selected_recipe=outcome.recipe if outcome else None,
+        selected_recipe=outcome.recipe if outcome and not _foreign(lab, selected) else None,
         n_test_evaluations=sum(isinstance(body, Tested) for body in bodies),
         nodes=len(tree),
         nodes_failed=sum(node.status == "failed" for node in tree),

@@ -16,14 +16,25 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from ft_bench import registry
+from ft_bench.adopt import adopt_model
 from ft_bench.audit import Reference, tolerated
 from ft_bench.budget import Budget
 from ft_bench.control import add_note, read_notes, read_orders
 from ft_bench.dataset import Datasets
 from ft_bench.digest import derive_seed, digest
 from ft_bench.errors import FailureKind, JobFailed, PlanInvalid, PlanRefused, UsageError
-from ft_bench.files import write_text
-from ft_bench.job import EvaluateJob, Job, JobOutcome, ModelRef, TrainJob, finished, read_outcome
+from ft_bench.files import write_json, write_text
+from ft_bench.job import (
+    OUTCOME_FILE,
+    EvaluateJob,
+    Job,
+    JobOutcome,
+    ModelRef,
+    Training,
+    TrainJob,
+    finished,
+    read_outcome,
+)
 from ft_bench.ledger import Ledger
 from ft_bench.outcome import filed, read_items, read_samples, score_of, statistics_of
 from ft_bench.plan import DataRecipe, ExperimentPlan, Variant, check_plan
@@ -37,6 +48,7 @@ from ft_bench.record import (
     Evaluated,
     Failed,
     Flagged,
+    Lineage,
     Overlap,
     Planned,
     Refused,
@@ -306,6 +318,47 @@ class MeteredLab:
                 weights_sha256=weights,
             )
             return self.ledger.record(body)
+
+    def adopt(self, node: int, variant: int, folder: Path) -> Trained:
+        """Take a model of the workspace that the agent trained by itself; raises a flag.
+
+        Raises:
+            JobFailed: POLICY where it is not the base plus a delta; recorded.
+        """
+        model = model_id(node, variant)
+        key = f"trained {model}"
+        with self.ledger.lock:
+            if (known := self.ledger.show(key)) is not None:
+                return _answer(known, Trained)
+            self._configuration(node, variant)
+        out = self.paths.variant(node, variant)
+        try:
+            copy = adopt_model(folder, self.brief.workspace, out / "model", self.setting.base)
+        except JobFailed as failure:
+            raise self._failed(node, variant, "train", failure, key=key) from failure
+        self.flag("foreign-training", "a model came from the agent's own training")
+        return self._adopted(node, variant, *copy)
+
+    def _adopted(self, node: int, variant: int, ref: ModelRef, lineage: Lineage) -> Trained:
+        out = self.paths.variant(node, variant)
+        made = Training(model=ref, steps=0, samples=0, tokens=0, first_loss=0.0, last_loss=0.0)
+        write_json(out / OUTCOME_FILE, JobOutcome(training=made))
+        return self.ledger.record(
+            Trained(
+                model=model_id(node, variant),
+                node=node,
+                variant=variant,
+                replica=0,
+                dataset="",
+                path=str(out.relative_to(self.paths.root)),
+                seed=0,
+                device_seconds=0.0,
+                samples=0,
+                tokens=0,
+                steps=0,
+                weights_sha256=lineage.weights_sha256,
+            )
+        )
 
     def evaluate(self, model: str) -> Evaluated:
         """Score a trained model, or "base", on validation."""

@@ -12,6 +12,7 @@ from ft_bench.cli import (
     config,
     doctor,
     eval,
+    init,
     lab,
     leaderboard,
     plugins,
@@ -42,6 +43,7 @@ app.command("score")(score.score)
 app.command("audit")(audit.audit)
 app.add_typer(tasks.app, name="tasks")
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(init.app, name="init")
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.app, name="config")
 

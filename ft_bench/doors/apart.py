@@ -20,6 +20,7 @@ from ft_bench.doors.python_agent import absolute, load_agent, source_of
 from ft_bench.errors import FtBenchError
 from ft_bench.files import write_json
 from ft_bench.lab import MeteredLab
+from ft_bench.protocols import LLM
 
 __all__ = ["Apart", "main"]
 
@@ -33,11 +34,14 @@ class Apart:
         given: the agent, as `--agent` names it.
         name: of the agent.
         options: as checked by the agent's own model.
+        llm: the language model behind it, which stays in the harness with its key.
         isolation: of the process.
     """
 
-    def __init__(self, given: str, name: str, options: BaseModel, isolation: str) -> None:
-        self.name, self._given = name, given
+    def __init__(
+        self, given: str, name: str, options: BaseModel, llm: LLM | None, isolation: str
+    ) -> None:
+        self.name, self._given, self._llm = name, given, llm
         self._options, self._isolation = options, isolation
 
     def run(self, lab: MeteredLab) -> None:
@@ -52,7 +56,7 @@ class Apart:
             visible=source_of(self._given),
             env={"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
         )
-        host(lab, program, self._isolation)
+        host(lab, program, self._isolation, llm=self._llm)
 
 
 def main(path: Path) -> int:
@@ -61,7 +65,8 @@ def main(path: Path) -> int:
     agent_class = load_agent(spec["agent"])
     options = agent_class.Options.model_validate(spec["options"])
     try:
-        agent_class(options=options, backend=None).run(connect(os.environ))
+        lab = connect(os.environ)
+        agent_class(options=options, backend=lab.model()).run(lab)
     except FtBenchError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

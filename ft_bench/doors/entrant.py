@@ -4,6 +4,9 @@
 trex                      a Python class under the entry-point group `ft_bench.agents`
 path/to/file.py:Class     the same without a package
 path/to/agent.toml        any program
+inspect:package/agent     an Inspect agent
+posttrainbench:DIR        an agent of PostTrainBench
+autorlbench:DIR           an agent of AutoRL-Bench
 ```
 """
 
@@ -17,6 +20,9 @@ from pydantic import BaseModel
 
 from ft_bench import registry
 from ft_bench.doors.apart import Apart
+from ft_bench.doors.autorlbench import AutoRLBenchDoor
+from ft_bench.doors.inspect_door import InspectDoor
+from ft_bench.doors.posttrainbench import PostTrainBenchDoor
 from ft_bench.doors.program import ProgramDoor
 from ft_bench.doors.python_agent import is_file, load_agent, origin_of
 from ft_bench.errors import UnknownName
@@ -65,10 +71,14 @@ class _PythonDoor:
         if isolation == "none":
             made: Competitor = self._agent(options=options, backend=backend)
             return made
-        return Apart(self._given, self.name, options, isolation)
+        return Apart(self._given, self.name, options, backend, isolation)
 
 
-_PREFIXES: dict[str, Callable[[str], Entrant]] = {}
+_PREFIXES: dict[str, Callable[[str], Entrant]] = {
+    "autorlbench": lambda folder: AutoRLBenchDoor(Path(folder)),
+    "inspect": InspectDoor,
+    "posttrainbench": lambda folder: PostTrainBenchDoor(Path(folder)),
+}
 
 
 def entrant(given: str) -> Entrant:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,11 +16,12 @@ from ft_bench import registry
 from ft_bench.doors.decoys import Decoys
 from ft_bench.doors.prompt import prompt_text
 from ft_bench.doors.socket_lab import SocketLab
+from ft_bench.doors.verbs import VERBS, Verb
 from ft_bench.errors import AgentFailed, BudgetExhausted
 from ft_bench.files import write_text
 from ft_bench.integrity import FLAGS
 from ft_bench.lab import MeteredLab
-from ft_bench.protocols import Cell, Confined, Ended, Limits, Sandbox
+from ft_bench.protocols import LLM, Cell, Confined, Ended, Limits, Sandbox
 from ft_bench.record import Opened
 from ft_bench.wire import LAB_VARIABLE, TOKEN_VARIABLE
 
@@ -66,7 +67,15 @@ class Program:
     limits: Limits = field(default_factory=Limits)
 
 
-def host(lab: MeteredLab, program: Program, isolation: str) -> None:
+def host(
+    lab: MeteredLab,
+    program: Program,
+    isolation: str,
+    *,
+    llm: LLM | None = None,
+    verbs: Mapping[str, Verb] = VERBS,
+    tick: Callable[[], None] = lambda: None,
+) -> None:
     """Run a program against a Lab until it ends, its time ends or the run cannot go on.
 
     When this returns or raises, no process of the program is alive, its socket is gone, and what
@@ -80,7 +89,7 @@ def host(lab: MeteredLab, program: Program, isolation: str) -> None:
     sandbox: Sandbox = registry.backend("sandbox", isolation)()
     workspace = lab.brief.workspace
     write_text(workspace / PROMPT_FILE, prompt_text(lab, program.words))
-    server = SocketLab(lab, workspace / _SOCKET)
+    server = SocketLab(lab, workspace / _SOCKET, verbs=verbs, llm=llm)
     log = _log_path(lab)
     decoys = Decoys(lab, log.parent / "decoys")
     server.start()
@@ -92,7 +101,9 @@ def host(lab: MeteredLab, program: Program, isolation: str) -> None:
             confined = sandbox.start(program.command, cell, stdout=number, stderr=number)
             stream.close()
             try:
-                ended = _watched(confined, server, lab, program, decoys)
+                # The clock is read so that what was used is noted before a kill could take it back.
+                looks = (tick, decoys.tell, lab.ledger.wall_spent)
+                ended = _watched(confined, server, program, looks)
             finally:
                 confined.kill()
         drain = server.fatal is None
@@ -138,16 +149,24 @@ def _cell(
 
 
 def _watched(
-    confined: Confined, server: SocketLab, lab: MeteredLab, program: Program, decoys: Decoys
+    confined: Confined,
+    server: SocketLab,
+    program: Program,
+    looks: Sequence[Callable[[], object]],
 ) -> Ended | BudgetExhausted:
-    """Wait for the end; a refusal for want of time is one, after the grace."""
+    """Wait for the end; a refusal for want of time is one, after the grace.
+
+    `looks` are called again and again meanwhile; a BudgetExhausted of theirs is an end too.
+    """
     while True:
         try:
+            for look in looks:
+                look()
             return confined.wait(_POLL_SECONDS)
+        except BudgetExhausted as refusal:
+            return refusal
         except TimeoutError:
             pass
-        decoys.tell()
-        lab.ledger.wall_spent()  # noted, so that a kill does not take it back
         if server.fatal is not None:
             return Ended(returncode=-9, reason="killed")
         if server.exhausted is not None:

@@ -17,6 +17,7 @@ from ft_bench.doors.agent_file import (
 from ft_bench.doors.host import Program, host
 from ft_bench.errors import PrerequisiteError
 from ft_bench.lab import MeteredLab
+from ft_bench.protocols import LLM
 
 __all__ = ["ProgramDoor", "option_variables"]
 
@@ -43,12 +44,14 @@ class ProgramDoor:
 
     def make(self, options: BaseModel, backend: Any, isolation: str) -> _ProgramAgent:
         """The agent of one run."""
-        return _ProgramAgent(self, options, isolation)
+        return _ProgramAgent(self, options, backend, isolation)
 
 
 class _ProgramAgent:
-    def __init__(self, door: ProgramDoor, options: BaseModel, isolation: str) -> None:
-        self.name, self._door = door.name, door
+    def __init__(
+        self, door: ProgramDoor, options: BaseModel, llm: LLM | None, isolation: str
+    ) -> None:
+        self.name, self._door, self._llm = door.name, door, llm
         self._options, self._isolation = options, isolation
 
     def run(self, lab: MeteredLab) -> None:
@@ -62,7 +65,7 @@ class _ProgramAgent:
             limits=file.limits.limits(),
             words=(folder / file.prompt).read_text("utf-8") if file.prompt else "",
         )
-        host(lab, program, self._isolation)
+        host(lab, program, self._isolation, llm=self._llm)
 
 
 def option_variables(options: BaseModel) -> dict[str, str]:

@@ -11,7 +11,7 @@ from ft_bench import registry
 from ft_bench.digest import file_sha256
 from ft_bench.errors import DataMissing, PrerequisiteError, UsageError, boundary
 
-__all__ = ["absolute", "is_file", "load_agent", "origin_of", "source_of"]
+__all__ = ["absolute", "imported", "is_file", "load_agent", "origin_of", "source_of"]
 
 
 def is_file(given: str) -> bool:
@@ -30,7 +30,7 @@ def load_agent(given: str) -> Any:
     if not is_file(given):
         return registry.load("agents", given)
     path, _, name = given.partition(":")
-    module = _imported(Path(path).resolve())
+    module = imported(Path(path).resolve())
     found = getattr(module, name, None)
     missing = [part for part in ("name", "Options", "run") if not hasattr(found, part)]
     if found is None or missing:
@@ -39,7 +39,8 @@ def load_agent(given: str) -> Any:
     return found
 
 
-def _imported(path: Path) -> Any:
+def imported(path: Path) -> Any:
+    """Import a Python file that is not on the search path."""
     if not path.is_file():
         raise DataMissing(f"{path} is not there; expected the file of a Python agent")
     name = f"ft_bench_agent_{path.stem}"

@@ -14,12 +14,14 @@ import socket
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ft_bench.doors.verbs import Call, Settle, checked, question
+from ft_bench.doors.model_desk import ModelDesk
+from ft_bench.doors.verbs import VERBS, Call, Settle, Verb, checked, question
 from ft_bench.errors import (
     AgentFailed,
     BudgetExhausted,
@@ -31,6 +33,7 @@ from ft_bench.errors import (
     TokenRefused,
 )
 from ft_bench.lab import MeteredLab
+from ft_bench.protocols import LLM
 from ft_bench.record import Usage
 from ft_bench.wire import MAX_MESSAGE, bind, error_data, read_line
 
@@ -74,6 +77,8 @@ class SocketLab:
     Args:
         lab: the metered bench.
         path: of the socket; its folder must be there.
+        verbs: what may be asked.
+        llm: a language model that may be asked too, within a call.
 
     Attributes:
         token: opens this Lab and no other.
@@ -83,8 +88,16 @@ class SocketLab:
         model_failure: the last time that a language model gave the program no answer.
     """
 
-    def __init__(self, lab: MeteredLab, path: Path) -> None:
+    def __init__(
+        self,
+        lab: MeteredLab,
+        path: Path,
+        *,
+        verbs: Mapping[str, Verb] = VERBS,
+        llm: LLM | None = None,
+    ) -> None:
         self.lab, self.path = lab, path
+        self._verbs, self._desk = verbs, ModelDesk(llm)
         self.token = secrets.token_urlsafe(32)
         self.fatal: BaseException | None = None
         self.exhausted: tuple[float, BudgetExhausted] | None = None
@@ -195,11 +208,13 @@ class SocketLab:
         """
         message = self._opened(line)
         try:
-            if message.get("verb") == "call":
-                args = checked(Call, "call", message.get("args"))
-                value = self._call(args, connection, held)
+            name, said = message.get("verb"), message.get("args")
+            if name == "call" and "agree" in self._verbs:
+                value = self._call(checked(Call, "call", said), connection, held)
+            elif name in self._desk.verbs:
+                value = self._desk.answer(str(name), said)
             else:
-                verb, given = question(message.get("verb"), message.get("args"))
+                verb, given = question(name, said, self._verbs)
                 with self._alone(verb.work(given)):
                     value = verb.call(self.lab, given)
         except FtBenchError as error:
@@ -226,15 +241,16 @@ class SocketLab:
         """
 
         def make() -> tuple[Any, Usage]:
-            connection.sendall(_line({"ok": True, "value": {"known": False}}))
-            connection.settimeout(None)
-            line = read_line(connection, held, MAX_MESSAGE)
-            if line is None:
-                raise AgentFailed(f"the call {args.key!r} was left before it was settled")
-            end = checked(Settle, "settle", self._opened(line).get("args"))
-            if end.failed:
-                raise ModelFailed(end.failed, charged=end.charged, transient=end.transient)
-            return end.value, end.used
+            with self._desk.opened(args.key, args.reserve) as asked:
+                connection.sendall(_line({"ok": True, "value": {"known": False}}))
+                connection.settimeout(None)
+                line = read_line(connection, held, MAX_MESSAGE)
+                if line is None:
+                    raise AgentFailed(f"the call {args.key!r} was left before it was settled")
+                end = checked(Settle, "settle", self._opened(line).get("args"))
+                if end.failed:
+                    raise ModelFailed(end.failed, charged=end.charged, transient=end.transient)
+                return end.value, asked.at_least(end.used)
 
         value = self.lab.call(args.key, args.reserve, make, args.purpose)
         return {"known": True, "value": value}

@@ -19,7 +19,7 @@ from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.record import Diagnosis, Usage
 from ft_bench.tree import Node, Outcome
 
-__all__ = ["VERBS", "Call", "Settle", "Verb", "checked", "question"]
+__all__ = ["VERBS", "Ask", "Call", "Settle", "Verb", "checked", "question"]
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -114,7 +114,7 @@ class Verb:
     `work` names what is being worked on, "" for a verb that only looks.
     """
 
-    args: type[_Args]
+    args: type[BaseModel]
     call: Callable[[MeteredLab, Any], Any]
     work: Callable[[Any], str] = lambda _: ""
 
@@ -253,17 +253,27 @@ VERBS: Mapping[str, Verb] = {
 }
 
 
-def question(verb: object, args: object) -> tuple[Verb, BaseModel]:
-    """A verb with its arguments, checked.
+class Ask(_Args):
+    """A question to the run's language model, within the call that is open under `key`."""
+
+    key: str = ""
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] = Field(default_factory=list)
+    max_tokens: int = Field(default=4096, gt=0)
+
+
+def question(
+    verb: object, args: object, verbs: Mapping[str, Verb] = VERBS
+) -> tuple[Verb, BaseModel]:
+    """A verb of `verbs` with its arguments, checked.
 
     Raises:
         UnknownName: for a verb that is not there.
         MessageRefused, PlanInvalid: as `checked`.
     """
-    if not isinstance(verb, str) or verb not in VERBS:
-        known = [*VERBS, "call", "settle"]
-        raise UnknownName("verb", str(verb)[:80], known, "ft-bench lab --help")
-    return VERBS[verb], checked(VERBS[verb].args, verb, args)
+    if not isinstance(verb, str) or verb not in verbs:
+        raise UnknownName("verb", str(verb)[:80], verbs, "ft-bench lab --help")
+    return verbs[verb], checked(verbs[verb].args, verb, args)
 
 
 def checked(form: type[T], verb: str, args: object) -> T:

@@ -38,9 +38,8 @@ FLOORS: tuple[set[str], ...] = (
     {"doors"},
     {"finish", "evidence"},
     {"lab", "request", "base", "earlier"},
+    {"ledger", "dataset", "adopt"},
     {
-        "ledger",
-        "dataset",
         "store",
         "registry",
         "audit",
