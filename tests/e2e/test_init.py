@@ -62,12 +62,8 @@ def test_an_agent_works_and_a_broken_one_is_explained(desk: Desk) -> None:
     assert len(found["tests"]) > 10
     agent = package / "my_agent" / "agent.py"
     text = agent.read_text("utf-8")
-    agent.write_text(
-        text.replace("        lab.conclude(node, Diagnosis(text=f", "        (f"), "utf-8"
-    )
-    agent.write_text(
-        agent.read_text("utf-8").replace('were tried"))', 'were tried")'), encoding="utf-8"
-    )
+    closing = text[text.index("        lab.conclude(node, Diagnosis(text=f") :].splitlines()[0]
+    agent.write_text(text.replace(closing + "\n", ""), encoding="utf-8")
     desk.install("my-agent")
     code, found = desk.check("my-agent")
     broken = [item["says"] for item in found["tests"] if not item["holds"]]

@@ -29,6 +29,7 @@ from ft_bench.errors import (
 )
 from ft_bench.job import TrainJob
 from ft_bench.lab import MeteredLab
+from ft_bench.protocols import LLM, Reply, ToolCall
 from ft_bench.record import Diagnosis, Flagged, Usage
 from ft_bench.testing.bench import Bench
 from ft_bench.testing.cluster import FakeCluster
@@ -39,9 +40,9 @@ from ft_bench.wire import MAX_MESSAGE, Line, address
 class Served:
     """A Lab behind its socket."""
 
-    def __init__(self, lab: MeteredLab, cluster: FakeCluster) -> None:
+    def __init__(self, lab: MeteredLab, cluster: FakeCluster, llm: LLM | None = None) -> None:
         self.lab, self.cluster = lab, cluster
-        self.server = SocketLab(lab, lab.brief.workspace / "lab.sock")
+        self.server = SocketLab(lab, lab.brief.workspace / "lab.sock", llm=llm)
         self.server.start()
         self.remote = RemoteLab(self.server.path, self.server.token)
 
@@ -173,6 +174,47 @@ def test_a_call_that_is_left_is_charged_in_full(served: Served) -> None:
         time.sleep(0.01)
     assert served.lab.ledger.meter.spent.tokens == 10
     assert served.server.fatal is None
+
+
+class Echo:
+    """A language model that repeats what it was told, for ten tokens."""
+
+    name, priced = "echo", True
+
+    def worst(self, messages: Any, tools: Any, max_tokens: int) -> Usage:
+        return Usage(tokens=10 + max_tokens)
+
+    def complete(self, messages: Any, *, tools: Any = (), max_tokens: int = 4096) -> Reply:
+        said = str(messages[-1]["content"])
+        return Reply(said, (ToolCall("1", "look", "{}"),), "stop", Usage(tokens=10), "echo-1")
+
+
+def test_a_model_in_the_harness_is_asked_within_a_call(tmp_path: Path) -> None:
+    with Bench(tmp_path).lab(FakeCluster(), Budget(tokens=100)) as lab:
+        served = Served(lab, FakeCluster(), Echo())
+        model = served.remote.model()
+        assert model is not None
+        assert (model.name, model.priced) == ("echo", True)
+        asked = [{"role": "user", "content": "hello"}]
+        reserve = model.worst(asked, (), 5)
+        assert reserve.tokens == 15
+
+        def make() -> tuple[Any, Usage]:
+            reply = model.complete(asked, max_tokens=5)
+            assert reply.calls == (ToolCall("1", "look", "{}"),)
+            return reply.text, Usage(tokens=1)  # what a program says does not count for less
+
+        assert served.remote.call("greet", reserve, make) == "hello"
+        assert lab.ledger.meter.spent.tokens == 10
+        with pytest.raises(UsageError, match="is not open"):
+            model.complete(asked, max_tokens=5)
+        served.stop()
+
+
+def test_a_run_without_a_model_says_so(served: Served) -> None:
+    assert served.remote.model() is None
+    with pytest.raises(PrerequisiteError, match="--backend"):
+        served.ask("worst", messages=[])
 
 
 def test_two_clients_that_ask_for_the_same_training_get_one(tmp_path: Path) -> None:
