@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import MappingProxyType
 
-import pytest
-
+from ft_bench.budget import Budget
 from ft_bench.testing.agents import AgentContract
+from ft_bench.testing.bench import Bench
+from ft_bench.testing.cluster import FakeCluster
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTED = Path(__file__).parents[1] / "data" / "agents" / "scripted_inspect.py"
@@ -25,17 +25,14 @@ class TestMyAgentApart(AgentContract):
 
 class TestBashAgent(AgentContract):
     agent = str(EXAMPLES / "bash_agent" / "agent.toml")
-    options = MappingProxyType({"variants": "1"})
+    options = MappingProxyType({"rows": "600"})
 
 
-class TestInspectAgent(AgentContract):
-    agent = f"inspect:{SCRIPTED}:climber"
-    options = MappingProxyType({"model": "scripted/climber"})
-
-    @pytest.fixture(autouse=True)
-    def _examples(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(EXAMPLES)]))
-
-    def test_its_options_are_checked(self) -> None:
-        model = self.entry.Options
-        assert model(model="scripted/climber").messages == 200
+def test_the_inspect_agent_competes(tmp_path: Path) -> None:
+    bench, cluster = Bench(tmp_path), FakeCluster()
+    given = {"budget": Budget(iterations=1), "options": {"model": "scripted/climber"}}
+    card = bench.run(f"inspect:{SCRIPTED}:climber", cluster, **given)
+    assert card.status == "complete", card.stop_reason
+    assert sorted(cluster.trainings) == ["000/v0", "001/v0"]
+    assert card.usage.tokens > 0
+    assert card.usage.tokens % 100 == 0
