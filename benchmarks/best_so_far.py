@@ -128,10 +128,10 @@ def read_curve(agent: str, runs: Sequence[tuple[RunPaths, Card]]) -> Curve:
 
 
 def mean_of(values: Sequence[float], items: int) -> tuple[float, float, float]:
-    """The mean over seeds with its 95 % interval: Student's t on the seeds, plus the items'."""
+    """The mean over seeds with its 95 % interval, within [0, 1]: Student's t plus the items'."""
     p = min(1.0, max(0.0, sum(values) / len(values)))
     mean, ci = mean_interval(values, p * (1 - p) / items)
-    return round(mean, 5), round(ci.low, 5), round(ci.high, 5)
+    return round(mean, 5), round(max(0.0, ci.low), 5), round(min(1.0, ci.high), 5)
 
 
 def find(task: str, runs_dir: Path) -> dict[str, list[tuple[RunPaths, Card]]]:
@@ -202,10 +202,16 @@ Intervals are 95 %: Student's t over the seeds, plus the items' own variance; wi
 are wide."""
 
 
+def _range(counts: Sequence[int]) -> str:
+    """How many trainings a run had: a node may hold one less where little is left to try."""
+    low, high = min(counts), max(counts)
+    return str(low) if low == high else f"{low} to {high}"
+
+
 def section(task: str, curves: Sequence[Curve], sentences: Sequence[str]) -> list[str]:
     """A task's table, its figure and what follows from it."""
     rows = [
-        f"| {c.agent} | {len(c.seeds)} | {min(c.trainings)} | {c.mean[-1]:.3f} | "
+        f"| {c.agent} | {len(c.seeds)} | {_range(c.trainings)} | {c.mean[-1]:.3f} | "
         f"{c.test_mean:.3f} | {c.test_low:.3f} to {c.test_high:.3f} | "
         f"{', '.join(f'{value:.3f}' for value in c.test)} |"
         for c in curves
@@ -221,7 +227,7 @@ def section(task: str, curves: Sequence[Curve], sentences: Sequence[str]) -> lis
     ]
 
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 640, 360, 56, 44, 16
+WIDTH, HEIGHT, LEFT, RIGHT, BOTTOM, TOP = 680, 360, 56, 150, 44, 16
 COLOURS = ("#0b6e4f", "#b3541e", "#3b5bdb")
 
 
@@ -233,7 +239,7 @@ def figure(task: str, curves: Sequence[Curve]) -> str:
     span = max(high - low, 1e-6)
 
     def at(number: int, value: float) -> str:
-        x = LEFT + (WIDTH - LEFT - 120) * (number - 1) / max(1, most - 1)
+        x = LEFT + (WIDTH - LEFT - RIGHT) * (number - 1) / max(1, most - 1)
         y = TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / span
         return f"{x:.1f},{y:.1f}"
 
@@ -267,12 +273,12 @@ def ticks(low: float, high: float, most: int, at: Any) -> list[str]:
         parts.append(
             f'<text x="{float(x) - 8}" y="{float(y) + 4}" text-anchor="end">{value:.2f}</text>'
         )
-        parts.append(f'<line x1="{x}" x2="{WIDTH - 120}" y1="{y}" y2="{y}" stroke="#ddd"/>')
+        parts.append(f'<line x1="{x}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#ddd"/>')
     for number in range(1, most + 1):
         x, _ = at(number, low).split(",")
         y = HEIGHT - BOTTOM + 18
         parts.append(f'<text x="{x}" y="{y}" text-anchor="middle">{number}</text>')
-    middle = (LEFT + WIDTH - 120) / 2
+    middle = (LEFT + WIDTH - RIGHT) / 2
     label = "trainings; best validation score so far, mean over seeds, 95 % band"
     parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{label}</text>')
     return parts

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ft_bench.plan import Change, changes
+from ft_bench.plan import Change, DataRecipe, changes
 from ft_bench.record import Determinant
 from ft_bench.tree import Tree
 from trex_agent.search.reward import noise
+from trex_agent.space import feature_of
 
 __all__ = ["Pair", "determinants", "pairs", "turn"]
 
@@ -35,10 +36,6 @@ class Pair:
 def turn(change: Change) -> str:
     """A change as something that another pair may share: the field, and which way it went."""
     before, after = change.before, change.after
-    if before is None and change.field.startswith("recipe."):
-        return f"{change.field} added"
-    if after is None and change.field.startswith("recipe."):
-        return f"{change.field} dropped"
     numeric = all(isinstance(x, int | float) and not isinstance(x, bool) for x in (before, after))
     if numeric:
         return f"{change.field} {'up' if after > before else 'down'}"
@@ -56,7 +53,25 @@ def pairs(tree: Tree) -> Iterator[Pair]:
             made = changes((before.recipe, before.variant), (outcome.recipe, outcome.variant))
             if outcome.score is not None and made:
                 delta = sign * (outcome.score.value - before.score.value)
-                yield Pair(node.parent, tuple(turn(change) for change in made), delta)
+                turns = (*_steps(before.recipe, outcome.recipe), *_numbers(made))
+                yield Pair(node.parent, turns, delta)
+
+
+def _steps(before: DataRecipe, after: DataRecipe) -> tuple[str, ...]:
+    """Operators that came or went, each named with what tells it apart from its like."""
+    old, new = ({feature_of(step) for step in recipe.steps} for recipe in (before, after))
+    added = [f"{name} added" for name in sorted(new - old)]
+    return (*added, *(f"{name} dropped" for name in sorted(old - new)))
+
+
+def _numbers(made: Sequence[Change]) -> tuple[str, ...]:
+    """The other turns: of the scheme, the sources and the cap on rows."""
+    fields = ("recipe.max_samples", "recipe.sources")
+    return tuple(
+        turn(change)
+        for change in made
+        if change.field.startswith("variant.") or change.field in fields
+    )
 
 
 def determinants(tree: Tree, most: int = 12) -> tuple[Determinant, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence, Set
 import numpy as np
 
 from ft_bench.protocols import Lab
-from ft_bench.record import CaseGroup
+from ft_bench.record import CaseGroup, Finding
 from trex_agent.cases import Case, slips
 from trex_agent.causes import Traits, causes_of, traits_of
 from trex_agent.nearness import nearest, vectors_of
@@ -115,9 +115,20 @@ def _group(
         items=round(scale * len(members)),
         broken=round(scale * len(inside & broken)),
         terms=tuple(terms),
-        examples=tuple(looked[place].question.id for place in spread(members, _EXAMPLES)),
+        examples=tuple(
+            looked[place].question.id
+            for place in spread(_typical(looked, members, causes), _EXAMPLES)
+        ),
         causes=causes,
     )
+
+
+def _typical(
+    looked: Sequence[Case], members: Sequence[int], causes: Sequence[Finding]
+) -> Sequence[int]:
+    """The members that show the group's commonest slip, all where it has none."""
+    named = {cause.text for cause in causes if cause.name == "wrong label"}
+    return [place for place in members if named & set(slips(looked[place]))] or members
 
 
 def _label(what: str, terms: Sequence[str]) -> str:

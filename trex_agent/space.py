@@ -14,7 +14,15 @@ from ft_bench.plan import DataRecipe, Lora, Operation, Strategy, Variant
 from ft_bench.protocols import Brief
 from trex_agent.survey import Survey
 
-__all__ = ["Move", "apply_moves", "features", "moves", "root_variants", "start_recipe"]
+__all__ = [
+    "Move",
+    "apply_moves",
+    "feature_of",
+    "features",
+    "moves",
+    "root_variants",
+    "start_recipe",
+]
 
 _ORDER = (
     "filter_valid_smiles",
@@ -103,7 +111,7 @@ def moves(survey: Survey, recipe: DataRecipe, scheme: Variant, brief: Brief) -> 
 def _remedies(survey: Survey) -> list[Move]:
     return [
         Move(
-            name=_feature(remedy),
+            name=feature_of(remedy),
             strategy="refine_data_pipeline",
             promise=issue.share * issue.weight / (place + 1),
             add=remedy,
@@ -123,7 +131,7 @@ def _synthetic(survey: Survey) -> list[Move]:
     if survey.balance_column:
         params = {"column": survey.balance_column, "mode": "up"}
         found.append(Operation(op="balance_classes", params=params))
-    return [Move(_feature(op), "construct_synthetic_data", 0.02, add=op) for op in found]
+    return [Move(feature_of(op), "construct_synthetic_data", 0.02, add=op) for op in found]
 
 
 def _sizes(recipe: DataRecipe, brief: Brief) -> list[Move]:
@@ -138,7 +146,7 @@ def _sizes(recipe: DataRecipe, brief: Brief) -> list[Move]:
 
 def _drops(recipe: DataRecipe) -> list[Move]:
     return [
-        Move(f"without {_feature(step)}", "refine_data_pipeline", -0.02, drop=_feature(step))
+        Move(f"without {feature_of(step)}", "refine_data_pipeline", -0.02, drop=feature_of(step))
         for step in recipe.steps
     ]
 
@@ -160,7 +168,7 @@ def _scheme(scheme: Variant) -> list[Move]:
     ]
 
 
-def _feature(operation: Operation) -> str:
+def feature_of(operation: Operation) -> str:
     """A short name of an operation with what tells it apart from its like."""
     shown = {
         "select_by_filter": "where",
@@ -186,7 +194,7 @@ def apply_moves(
             steps = sorted([*steps, move.add], key=_rank)
             recipe = recipe.model_copy(update={"steps": tuple(steps)})
         if move.drop is not None:
-            steps = [step for step in recipe.steps if _feature(step) != move.drop]
+            steps = [step for step in recipe.steps if feature_of(step) != move.drop]
             recipe = recipe.model_copy(update={"steps": tuple(steps)})
         if move.max_samples is not None:
             recipe = recipe.model_copy(update={"max_samples": move.max_samples})
@@ -222,4 +230,4 @@ def features(recipe: DataRecipe, scheme: Variant) -> dict[str, float]:
         "lora": float(scheme.lora is not None),
         "log2 rows": log2(recipe.max_samples or 1),
     }
-    return found | {_feature(step): 1.0 for step in recipe.steps}
+    return found | {feature_of(step): 1.0 for step in recipe.steps}
