@@ -26,7 +26,7 @@ from trex_agent.strategy import CHOICES, choose, odds
 from trex_agent.surrogate import Surrogate
 from trex_agent.survey import Survey
 
-__all__ = ["Candidate", "Researcher", "observations"]
+__all__ = ["Candidate", "Researcher", "observations", "tried"]
 
 _CANDIDATES = 24
 _MOST_NOTES = 300
@@ -102,7 +102,7 @@ class Researcher:
         if best is None:
             return None
         origin = (best.recipe, best.variant.scheme())
-        tried = _tried(tree)
+        known = tried(tree)
         shut = closed_strategies(tree, parent)
         options: dict[Strategy, list[Candidate]] = {}
         for strategy in CHOICES:
@@ -110,7 +110,7 @@ class Researcher:
             options[strategy] = [
                 item
                 for item in found
-                if item.key not in tried
+                if item.key not in known
                 and self.space.allows(item.recipe, item.scheme)
                 and tree.forbidden(parent, (item.recipe, item.scheme)) is None
             ]
@@ -219,9 +219,13 @@ class Researcher:
         )
 
 
-def _tried(tree: Tree) -> set[str]:
-    """Every configuration that a node holds, or that a person refused."""
+def tried(tree: Tree) -> set[str]:
+    """Every configuration that a node planned or holds, or that a person refused.
+
+    A node holds another recipe than it planned where its Executor wrote the data itself.
+    """
     kept = [(o.recipe, o.variant) for node in tree for o in node.outcomes]
+    kept += [pair for node in tree for pair in node.plan.configurations()]
     kept += [pair for body in tree.refused for pair in body.plan.configurations()]
     return {digest([recipe, variant.scheme()]) for recipe, variant in kept}
 

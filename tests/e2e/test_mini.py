@@ -208,14 +208,13 @@ def test_a_conversation_killed_twice_asks_nothing_twice(home: Path) -> None:
                 text=True,
             )
 
-        model.client = start()
-        assert model.client.wait(600) == -signal.SIGKILL
-        second = start()
-        wait_for(second, lambda: '"Training n1v0"' in text_of(home / "talk"))
-        second.kill()
-        second.wait()
-        third = start()
-        out, err = third.communicate(timeout=1000)
+        with start() as model.client:
+            assert model.client.wait(600) == -signal.SIGKILL
+        with start() as second:
+            wait_for(second, lambda: '"Training n1v0"' in text_of(home / "talk"))
+            second.kill()
+        with start() as third:
+            out, err = third.communicate(timeout=1000)
         assert third.returncode == 0, err[-2000:]
         bodies = journal(home, "talk")
         replies = [body for body in bodies if body.kind == "called" and body.used.tokens]

@@ -13,6 +13,7 @@ from script import TOKENS, Script, Step, finish, write
 
 from ft_bench import registry
 from ft_bench.budget import Budget
+from ft_bench.digest import digest
 from ft_bench.errors import BudgetExhausted
 from ft_bench.lab import MeteredLab
 from ft_bench.plan import DataRecipe, ExperimentPlan, Operation, Source, Variant
@@ -22,6 +23,7 @@ from ft_bench.testing.records import plan
 from trex_agent.executor.code import Code
 from trex_agent.executor.conversation import Bounds
 from trex_agent.executor.recipe import carry_out
+from trex_agent.researcher import tried
 
 ROWS = [{"prompt": f"Review {n}: good film", "answer": "positive"} for n in range(20)]
 ROWS += [{"prompt": f"Review {n}: bad film", "answer": "negative"} for n in range(20)]
@@ -130,6 +132,20 @@ def test_what_a_model_wrote_can_be_confirmed_and_built_upon(tmp_path: Path) -> N
         if best.index == 0:
             built = lab.build(lab.propose(0, child), child.recipe)
             assert built.rows == 50
+
+
+def test_a_plan_whose_data_was_written_is_not_proposed_again(tmp_path: Path) -> None:
+    """What counts as tried is the plan, not only the recipe that came out of it."""
+    turns: list[Step] = [
+        [write("a.jsonl", ROWS), ("submit_job", {"variant": 0, "path": "a.jsonl"}), finish()]
+    ]
+    with opened(tmp_path) as lab:
+        planned = plan(1e-4)
+        hold(lab, Script(turns), planned)
+        [(recipe, scheme)] = planned.configurations()
+        known = tried(lab.tree)
+        assert digest([recipe, scheme.scheme()]) in known
+        assert digest([lab.tree.node(0).outcomes[0].recipe, scheme.scheme()]) in known
 
 
 def test_wrong_calls_are_answered_in_words(tmp_path: Path) -> None:
