@@ -231,14 +231,24 @@ def _scheme(item: Outcome) -> str:
     return f"lr {scheme.lr:g}, samples {scheme.samples}, batch_size {scheme.batch_size}"
 
 
+def _rule(item: Mapping[str, Any]) -> str:
+    """A rule in words: an effect with its interval, else what its own text says."""
+    if not {"feature", "effect", "low", "high", "n"} <= item.keys():
+        return str(item.get("text", ""))[:500]
+    sure = "" if item.get("supported") else ", not sure"
+    ends = f"[{item['low']:+.4g}, {item['high']:+.4g}]"
+    return f"{item['feature']}: effect {item['effect']:+.4g} {ends}, n={item['n']}{sure}"
+
+
+def _elsewhere(item: Mapping[str, Any]) -> str:
+    """Where a rule comes from, for one of another task."""
+    return f"on the task {item['task']}: " if item.get("task") else ""
+
+
 def _notes(insights: Iterable[Mapping[str, Any]], notes: str) -> list[_Entry]:
     found = [_Entry(f"- a person notes: {notes.strip()}", f"- a person notes: {notes[:500]}")]
     found = found if notes.strip() else []
     for item in insights:
-        sure = "" if item.get("supported") else ", not sure"
-        text = (
-            f"- {item['feature']}: effect {item['effect']:+.4g} "
-            f"[{item['low']:+.4g}, {item['high']:+.4g}], n={item['n']}{sure}"
-        )
+        text = f"- {_elsewhere(item)}{_rule(item)}"
         found.append(_Entry(text, text))
     return found

@@ -70,7 +70,8 @@ class Scholar:
         if best is None:
             return None
         node = len(tree)
-        known = memory(tree, parent, insights=insights(tree), notes=tree.steering.notes)
+        rules = [*insights(tree), *self.lab.brief.insights]
+        known = memory(tree, parent, insights=rules, notes=tree.steering.notes)
         self.lab.keep(node, "context.md", known)
         inquiry = Inquiry(self.lab, self.llm, self.toolbox, node, f"from {parent}{_again(tree)}")
         try:

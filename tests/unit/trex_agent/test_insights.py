@@ -8,6 +8,7 @@ from ft_bench.record import Planned
 from ft_bench.testing.records import bodies_of, concluded, failed, grown, plan
 from ft_bench.tree import Tree
 from trex_agent.insights import insights
+from trex_agent.memory import memory
 from trex_agent.priors import carried, neutral
 from trex_agent.search.closing import closed_strategies, exhausted, recurring
 from trex_agent.search.policy import POLICIES
@@ -87,3 +88,10 @@ def test_what_names_a_tasks_own_columns_is_not_neutral() -> None:
     assert neutral("log2 rows seen")
     assert neutral("augment_smiles(1)")
     assert not neutral("select_by_filter(format)")
+
+
+def test_a_memory_shows_every_kind_of_rule() -> None:
+    foreign = {"feature": "warmup", "effect": 0.1, "low": 0.0, "high": 0.2, "n": 3, "task": "hoc"}
+    text = memory(failing(2), 0, insights=[*insights(failing(2)), foreign])
+    assert "nodes 1, 2 failed alike: OOM: needed # GiB" in text
+    assert "on the task hoc: warmup: effect +0.1 [+0, +0.2], n=3, not sure" in text
