@@ -6,8 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready-$(shell cat pyproject.toml constraints/py311.txt | cksum | cut -d' ' -f1)
 DEMO := results/runs/demo
+ARENA := results/runs/arena
+CONFINED := --isolation bwrap --seeds 2 --budget.iterations 2 --runs-dir $(ARENA) --format quiet
+SEARCH := -A variants=2 -A root_variants=2 -A confirm_top=0 -A max_work=0.5
 
-.PHONY: setup demo test check bench docs report clean
+.PHONY: setup demo arena test check bench docs clean
 
 setup: $(READY)
 
@@ -24,6 +27,15 @@ demo: setup
 	$(BIN)/ft-bench tree mini--trex --runs-dir $(DEMO) --format human
 	$(BIN)/ft-bench leaderboard $(DEMO) --format human
 
+arena: setup
+	$(BIN)/ft-bench eval mini --agent untouched $(CONFINED)
+	$(BIN)/ft-bench eval mini --agent grid $(CONFINED) -A trainings=6
+	$(BIN)/ft-bench eval mini --agent examples/bash_agent/agent.toml $(CONFINED) -A variants=2 -A rows=3000
+	$(BIN)/ft-bench eval mini --agent gbfs $(CONFINED) $(SEARCH)
+	$(BIN)/ft-bench eval mini --agent ses $(CONFINED) $(SEARCH)
+	$(BIN)/ft-bench eval mini --agent trex $(CONFINED) $(SEARCH)
+	$(BIN)/ft-bench leaderboard $(ARENA) --format human
+
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadscope
 
@@ -39,9 +51,6 @@ bench: setup
 
 docs: setup
 	$(BIN)/python docs/make_reference.py
-
-report: setup
-	$(BIN)/ft-bench leaderboard --format human
 
 clean:
 	rm -rf $(VENV) build dist results/runs .pytest_cache .mypy_cache .ruff_cache

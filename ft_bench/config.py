@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -79,7 +79,7 @@ class Config(_Frozen):
     seeds: int = Field(default=1, ge=1)
     cluster: str = "local"
     slots: int | None = Field(default=None, ge=1)
-    isolation: Literal["none", "process", "bwrap"] = "none"
+    isolation: str = "none"
     job_seconds: float = Field(default=3600.0, gt=0)
     data_dir: Path | None = None
     insights: Path | None = None

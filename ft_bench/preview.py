@@ -69,6 +69,10 @@ def preview(request: RunRequest) -> Preview:
     options = agent_options(entrant(request.agent), request.options)
     missing = []
     try:
+        registry.backend("sandbox", request.isolation)().check()
+    except PrerequisiteError as absent:
+        missing.append(str(absent))
+    try:
         connected(request)
     except PrerequisiteError as absent:
         missing.append(str(absent))

@@ -466,6 +466,14 @@ class Sandbox(Protocol):
 
     name: str
 
+    def check(self) -> None:
+        """Find out before any work whether this machine can do it.
+
+        Raises:
+            PrerequisiteError: where it cannot; names the remedy.
+        """
+        ...
+
     def start(
         self,
         command: Sequence[str],

@@ -114,6 +114,7 @@ def run(
     options = agent_options(agent, request.options)
     llm = connected(request)
     spec = registry.task(request.task)
+    registry.backend("sandbox", request.isolation)().check()
     make_cluster = registry.backend("cluster", request.cluster)
     cluster: Cluster = make_cluster(slots=request.slots)
     try:

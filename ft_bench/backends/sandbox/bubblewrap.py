@@ -55,6 +55,10 @@ class Bubblewrap:
 
     name = "bwrap"
 
+    def check(self) -> None:
+        """Whether bwrap is there, new enough and permitted."""
+        _bwrap()
+
     def start(
         self,
         command: Sequence[str],

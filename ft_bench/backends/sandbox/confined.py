@@ -21,7 +21,7 @@ from ft_bench.backends.sandbox.warden import Order
 from ft_bench.errors import IntegrityError, PrerequisiteError
 from ft_bench.protocols import Cell, Ended
 
-__all__ = ["WardedProgram", "environment", "limited", "order_of", "start"]
+__all__ = ["WardedProgram", "check", "environment", "limited", "order_of", "start"]
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _LIMITED = 'ulimit -u "$0" 2>/dev/null || ulimit -p "$0" 2>/dev/null; exec "$@"'
@@ -59,17 +59,26 @@ def order_of(command: Sequence[str], cell: Cell, env: Mapping[str, str]) -> Orde
     )
 
 
-def start(order: Order, streams: Sequence[int | None]) -> WardedProgram:
-    """Start a warden with an order.
+def check() -> None:
+    """Whether processes can be found here.
 
     Raises:
-        PrerequisiteError: where there is no `/proc`, or the program's first file is missing.
+        PrerequisiteError: where there is no `/proc`.
     """
     if not Path("/proc/self/stat").exists():
         raise PrerequisiteError(
             f"a sandbox needs Linux with /proc, this is {sys.platform}; run an agent that is a "
             "Python entry point with --isolation none"
         )
+
+
+def start(order: Order, streams: Sequence[int | None]) -> WardedProgram:
+    """Start a warden with an order.
+
+    Raises:
+        PrerequisiteError: where there is no `/proc`, or the program's first file is missing.
+    """
+    check()
     ours, theirs = socket.socketpair()
     stdin, stdout, stderr = (subprocess.DEVNULL if fd is None else fd for fd in streams)
     with theirs:

@@ -21,6 +21,9 @@ class Open:
 
     name = "none"
 
+    def check(self) -> None:
+        """Nothing is needed."""
+
     def start(
         self,
         command: Sequence[str],
@@ -46,6 +49,10 @@ class Process:
     """A session of its own, limits, and an environment with nothing of the harness's."""
 
     name = "process"
+
+    def check(self) -> None:
+        """Whether there is a `/proc` to find processes in."""
+        confined.check()
 
     def start(
         self,

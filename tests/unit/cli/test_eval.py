@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ft_bench.backends.sandbox import bubblewrap
+
 from .conftest import Cli
 
 
@@ -14,6 +16,7 @@ from .conftest import Cli
         (["mini", "--agent", "tex"], "Unknown agent 'tex'; did you mean 'trex'?"),
         (["mini", "--backend", "ofline"], "Unknown backend 'ofline'; did you mean 'offline'?"),
         (["mini", "--cluster", "locl"], "Unknown cluster backend 'locl'; did you mean 'local'?"),
+        (["mini", "--isolation", "bwarp"], "Unknown sandbox backend 'bwarp'; did you mean 'bwrap'"),
         (["mini", "-A", "varants=3"], "did you mean 'variants'?"),
         (["mini", "-A", "variants=many"], "-A variants='many'"),
         (["mini", "-A", "variants"], "is not key=value"),
@@ -31,6 +34,17 @@ def test_a_wrong_wish_is_one_sentence_and_exit_2(cli: Cli, args: list[str], word
     assert words in ended.err
     assert len(ended.err.strip().splitlines()) == 1
     assert ended.out == ""
+
+
+def test_bwrap_that_is_not_there_is_exit_3_and_named(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    bubblewrap._bwrap.cache_clear()
+    ended = cli("eval", "mini", "--agent", "untouched", "--isolation", "bwrap")
+    assert ended.code == 3
+    assert "apt-get install bubblewrap" in ended.err
+    assert "--isolation none or process" in ended.err
 
 
 def test_unknown_command_suggests(cli: Cli) -> None:
