@@ -48,12 +48,13 @@ def _start(root: Path, url: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_twice_in_a_request_nothing_answered_is_asked_again(tmp_path: Path) -> None:
     killer = Killer(4, 10)
     with serve(killer) as server:
         for _ in range(3):
             with _start(tmp_path, server.url) as killer.child:
-                out, _ = killer.child.communicate(timeout=240)
+                out, _ = killer.child.communicate(timeout=290)
                 code = killer.child.returncode
             if code == 0:
                 break

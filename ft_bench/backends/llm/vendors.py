@@ -15,6 +15,8 @@ from ft_bench.errors import PrerequisiteError, UsageError
 __all__ = ["claude", "gemini", "litellm", "local", "openai", "qwen"]
 
 _LOOK_SECONDS = 10.0
+_THINKING = 32_768
+"""Tokens of a reply for models that think by default: the limit counts what they think."""
 
 
 def gemini(options: Mapping[str, str]) -> ChatModel:
@@ -31,7 +33,8 @@ def qwen(options: Mapping[str, str]) -> ChatModel:
 
 def claude(options: Mapping[str, str]) -> ChatModel:
     """Anthropic's API."""
-    return _vendor("claude", options, "anthropic/claude-sonnet-4-5", ("ANTHROPIC_API_KEY",))
+    default = "anthropic/claude-sonnet-4-5"
+    return _vendor("claude", options, default, ("ANTHROPIC_API_KEY",), thinks=False)
 
 
 def openai(options: Mapping[str, str]) -> ChatModel:
@@ -73,9 +76,16 @@ def litellm(options: Mapping[str, str], model: str = "") -> ChatModel:
 
 
 def _vendor(
-    backend: str, options: Mapping[str, str], default: str, variables: tuple[str, ...]
+    backend: str,
+    options: Mapping[str, str],
+    default: str,
+    variables: tuple[str, ...],
+    *,
+    thinks: bool = True,
 ) -> ChatModel:
     checked = read_options(backend, options)
+    if thinks and checked.max_tokens is None:
+        checked = checked.model_copy(update={"max_tokens": _THINKING})
     names = (checked.api_key_env,) if checked.api_key_env else variables
     key = _key(backend, names)
     model = checked.model or default

@@ -247,6 +247,8 @@ def test_each_vendor_has_a_model(monkeypatch: pytest.MonkeyPatch, backend: str, 
     llm = registry.backend("llm", backend)({})
     assert llm.name == name
     assert llm.priced == (backend != "gemini")
+    thinks = backend in ("gemini", "qwen", "openai")
+    assert (llm.worst([], (), 100).tokens > 32_768) == thinks
 
 
 @pytest.mark.parametrize(

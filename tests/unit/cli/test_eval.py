@@ -109,3 +109,25 @@ def test_an_unknown_variable_is_an_error(cli: Cli, monkeypatch: pytest.MonkeyPat
 def test_limits_can_be_lifted(cli: Cli) -> None:
     args = ("--budget.device-hours", "none", "--dry-run", "--format", "json")
     assert cli("eval", "mini", *args).json()["runs"][0]["budget"]["device_seconds"] is None
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+def test_a_missing_key_is_named_before_any_work(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
+) -> None:
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    ended = cli("eval", "mini", "--agent", "trex", "--backend", "gemini", *more)
+    assert ended.code == 3
+    assert "the variable GEMINI_API_KEY or GOOGLE_API_KEY is not set" in ended.err + ended.out
+    assert not list(tmp_path.glob("results/runs/*"))
+
+
+def test_a_limit_in_usd_without_a_price_is_refused_before_any_work(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "x")
+    ended = cli("eval", "mini", "--backend", "gemini", "--budget.usd", "5")
+    assert ended.code == 3
+    assert "price of gemini/gemini-3-pro-preview is unknown" in ended.err
+    assert "usd_per_million_in" in ended.err

@@ -11,10 +11,12 @@ import pytest
 
 from ft_bench import registry
 from ft_bench.budget import Budget
+from ft_bench.control import append_order
 from ft_bench.errors import BudgetExhausted, ModelFailed, PlanInvalid
 from ft_bench.plan import DataRecipe, ExperimentPlan, Source, Variant, check_plan
 from ft_bench.protocols import Lab
-from ft_bench.record import Called, Card, Reserved
+from ft_bench.record import Called, Card, Order, Reserved
+from ft_bench.store import RunPaths
 from ft_bench.testing.bench import Bench
 from ft_bench.testing.cluster import FakeCluster
 from ft_bench.testing.records import plan
@@ -257,6 +259,15 @@ def test_without_aidp_a_plan_has_no_operators(desk: Desk) -> None:
     assert "AIDP is switched off: a recipe has sources" in desk.told
 
 
+def test_orders_of_a_person_are_told_and_kept(desk: Desk) -> None:
+    order = Order(verb="ban", name="drop_conflicts")
+    append_order(RunPaths(desk.bench.homes.runs / "lab"), order)
+    made = desk.propose(played(trex_researcher))
+    assert "- banned: drop_conflicts" in desk.told
+    assert "operator 'drop_conflicts', which a person has banned" in desk.told
+    assert not [s for r, _ in made.configurations() for s in r.steps if s.op == "drop_conflicts"]
+
+
 # --- limits and failures -----------------------------------------------------------------------
 
 
@@ -272,7 +283,8 @@ def test_the_token_limit_in_the_middle_of_a_plan_is_a_refusal_before_the_call(de
         BudgetExhausted, match=r"asked: plan 1 from 0: 0\.0 needs .*--budget\.tokens"
     ):
         desk.propose(played(trex_researcher))
-    assert desk.spent.tokens == spent
+    assert desk.spent.tokens <= spent + most - 1
+    assert not [body for body in desk.calls if body.key.startswith("plan")]
 
 
 @pytest.mark.parametrize(
@@ -310,8 +322,8 @@ def test_a_model_that_obeys_an_injection_gets_nowhere(desk: Desk, name: str) -> 
     source = str(private) if name.startswith("the") else name
 
     def answer(asked: Asked) -> Answer:
-        recipe = {"sources": [{"id": source}]}
-        return told_json({**GOOD, "recipe": recipe, "variants": [{}, {}, {}]})
+        recipes = [{"sources": [{"id": source}], "max_samples": 100 + n} for n in range(3)]
+        return told_json({**GOOD, "variants": [{"recipe": recipe} for recipe in recipes]})
 
     made = desk.propose(planner(answer))
     assert f"source {source!r} is not allowed; expected one of train" in desk.told
