@@ -106,9 +106,9 @@ def say(text: str, **more: Any) -> Answer:
     return Answer(text=text, **more)
 
 
-def call(tool: str, /, text: str = "", **arguments: Any) -> Answer:
+def call(tool: str, /, **arguments: Any) -> Answer:
     """A call of one tool."""
-    return Answer(text=text, calls=((tool, arguments),))
+    return Answer(calls=((tool, arguments),))
 
 
 def fail(status: int, message: str = "as the script says", **headers: str) -> Answer:

@@ -313,3 +313,17 @@ def test_prices_by_length_and_in_tiers() -> None:
     assert tiered.usd(10, 10) == pytest.approx(120e-6)
     assert price_in_table({"input_cost_per_token": 0, "output_cost_per_token": 0}) is None
     assert price_in_table({}) is None
+
+
+def test_the_script_of_the_executor_writes_what_it_runs() -> None:
+    from ft_bench.testing.scripted_llm import Asked
+    from ft_bench.testing.scripts import trex_on_mini
+
+    tools = [{"function": {"name": name}} for name in ("bash", "write", "submit_job", "finish")]
+    messages = [{"role": "user", "content": "- variant 0: {}"}, {"role": "assistant"}]
+    answer = trex_on_mini(Asked({"messages": messages, "tools": tools}, 0))
+    ((tool, arguments),) = answer.calls
+    assert tool == "write"
+    assert isinstance(arguments, dict)
+    assert arguments["path"] == "clean.py"
+    compile(arguments["text"], "clean.py", "exec")
