@@ -9,11 +9,14 @@ import numpy as np
 
 from ft_bench.digest import digest
 from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Variant
+from ft_bench.protocols import Lab
+from ft_bench.record import Diagnosis
 from ft_bench.tree import Tree
+from trex_agent.diagnosis import diagnose
 from trex_agent.open_space import Space
 from trex_agent.space import Move, apply_moves
 
-__all__ = ["Configuration", "Decision", "Factorial", "Point", "plan_of", "tried"]
+__all__ = ["Configuration", "Decision", "Factorial", "Point", "compare", "plan_of", "tried"]
 
 Configuration = tuple[DataRecipe, Variant]
 Point = tuple[int, ...]
@@ -79,6 +82,11 @@ def _decision(slot: str, found: Sequence[Move], scheme: Variant) -> Decision:
     now: dict[float, Move | None] = {float(getattr(scheme, slot)): None}
     by_value = now | dict(zip(map(float, numbers), found, strict=True))
     return Decision(slot, tuple(by_value[value] for value in sorted(by_value)), ordered=True)
+
+
+def compare(lab: Lab, node: int) -> Diagnosis:
+    """Diagnose by scores alone: an agent that does not learn from items need not look at them."""
+    return diagnose(lab, node, "metrics")
 
 
 def tried(tree: Tree) -> set[str]:

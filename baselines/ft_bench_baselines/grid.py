@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed
-from ft_bench.plan import ExperimentPlan, Provenance, Variant
+from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Variant
 from ft_bench.protocols import Brief, Lab
+from ft_bench_baselines.factorial import compare
 from trex_agent.executor import carry_out
 from trex_agent.space import root_variants, start_recipe
 
@@ -25,35 +27,47 @@ class GridOptions(BaseModel):
     variants: int = Field(default=5, ge=1, le=8)
 
 
+Points = Callable[[Brief], tuple[DataRecipe, Sequence[Variant]]]
+
+
 class Grid:
-    """Learning rate x rows seen x batch size, shuffled by the seed, in nodes below the root."""
+    """Learning rate x rows seen x batch size, shuffled by the seed, in nodes below the root.
+
+    Args:
+        options: what `-A key=value` set.
+        backend: is not used.
+        points: the recipe and the schemes of the grid, where they are not the usual ones.
+    """
 
     name = "grid"
     Options = GridOptions
 
-    def __init__(self, options: GridOptions, backend: object) -> None:
+    def __init__(self, options: GridOptions, backend: object, points: Points | None = None) -> None:
         self.options = options
+        self.points = points or _points
 
     def run(self, lab: Lab) -> None:
         """Train the points of the grid until the budget or the number of trainings ends."""
-        points = _points(lab.brief)[: self.options.trainings]
+        recipe, schemes = self.points(lab.brief)
+        order = np.random.default_rng(derive_seed(lab.brief.seed, "grid")).permutation(len(schemes))
+        points = [schemes[int(index)] for index in order][: self.options.trainings]
         size = min(self.options.variants, lab.brief.max_variants)
         parent: int | None = None
         for start in range(0, len(points), size):
             plan = ExperimentPlan(
                 strategy="establish_baseline" if parent is None else "adjust_training_scheme",
                 objective=f"Points {start + 1} to {start + size} of the grid",
-                recipe=start_recipe(lab.brief),
+                recipe=recipe,
                 variants=tuple(points[start : start + size]),
                 provenance=Provenance(kind="grid"),
             )
-            carry_out(lab, lab.propose(parent, plan))
+            carry_out(lab, lab.propose(parent, plan), compare)
             parent = 0 if lab.tree.node(0).status == "succeeded" else None
             if parent is None:
                 return
 
 
-def _points(brief: Brief) -> list[Variant]:
+def _points(brief: Brief) -> tuple[DataRecipe, list[Variant]]:
     first = root_variants(brief, 1)[0]
     rates = (first.lr / 10, first.lr / 3, first.lr, first.lr * 1.7, first.lr * 3)
     points = [
@@ -66,5 +80,4 @@ def _points(brief: Brief) -> list[Variant]:
         )
         for lr, work, size in product(rates, (0.5, 1.0, 1.5), (16, 32, 64))
     ]
-    order = np.random.default_rng(derive_seed(brief.seed, "grid")).permutation(len(points))
-    return [points[int(index)] for index in order]
+    return start_recipe(brief), points

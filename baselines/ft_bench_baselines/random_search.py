@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed, digest
 from ft_bench.protocols import Lab
-from ft_bench_baselines.factorial import Configuration, Factorial, plan_of, tried
+from ft_bench_baselines.factorial import Configuration, Factorial, compare, plan_of, tried
 from trex_agent.executor import carry_out
 from trex_agent.open_space import Look, open_look
 
@@ -51,7 +51,7 @@ class RandomSearch:
                 return
             objective = f"Draws {done + 1} to {done + len(drawn)}"
             plan = plan_of(drawn, objective, "random")
-            carry_out(lab, lab.propose(0 if len(lab.tree) else None, plan))
+            carry_out(lab, lab.propose(0 if len(lab.tree) else None, plan), compare)
             done += len(drawn)
 
     def _draw(self, lab: Lab, factorial: Factorial, count: int) -> list[Configuration]:

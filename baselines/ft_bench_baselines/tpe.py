@@ -13,7 +13,7 @@ from ft_bench.digest import derive_seed, digest
 from ft_bench.errors import PrerequisiteError
 from ft_bench.protocols import Lab
 from ft_bench.tree import Node
-from ft_bench_baselines.factorial import Decision, Factorial, Point, plan_of, tried
+from ft_bench_baselines.factorial import Decision, Factorial, Point, compare, plan_of, tried
 from trex_agent.executor import carry_out
 from trex_agent.open_space import Look, open_look
 
@@ -74,7 +74,7 @@ class Tpe:
             objective = f"Points {len(points) + 1} to {len(points) + len(fresh)} of the sampler"
             plan = plan_of([factorial.configuration(point) for point in fresh], objective, "tpe")
             points += fresh
-            carry_out(lab, lab.propose(0 if node else None, plan))
+            carry_out(lab, lab.propose(0 if node else None, plan), compare)
 
     def _ask(
         self, optuna: Any, lab: Lab, factorial: Factorial, points: Sequence[Point], count: int

@@ -130,6 +130,15 @@ def row_of(bench: Bench, point: Point, seed: int) -> dict[str, Any]:
     return row | found
 
 
+def base_scores(bench: Bench) -> dict[str, float]:
+    """The base model's score on both splits."""
+    found: dict[str, float] = {}
+    for split in ("validation", "test"):
+        scores, _ = bench.evaluate(bench.base.ref, split)
+        found[split] = scores[split]
+    return found
+
+
 def wanted(landscape: Landscape) -> Iterator[tuple[Point, int]]:
     """What is trained, in order: every point once, then a part of them again."""
     points = landscape.points()
