@@ -36,7 +36,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What is decided together; the first level is the baseline's."""
+    """What is decided together; the first level is the baseline's, as TREX would start."""
 
     name: str
     levels: tuple[Level, ...]
@@ -121,9 +121,9 @@ _MINI = Landscape(
         *(_without(source) for source in ("crawl", "curated", "legacy", "vendor")),
         _scheme("lr", (3e-3, 9e-4, 9e-3, 2.7e-2)),
         _scheme("samples", (2000, 1000, 4000)),
-        _scheme("batch_size", (64, 32, 16)),
+        _scheme("batch_size", (32, 64, 16)),
     ),
-    scheme=Variant(lr=3e-3, samples=2000, batch_size=64, max_length=1024),
+    scheme=Variant(lr=3e-3, samples=2000, batch_size=32, max_length=1024),
     last=("without curated", "samples=4000", "batch_size=16"),
 )
 _SST2 = Landscape(
@@ -131,12 +131,12 @@ _SST2 = Landscape(
     base_model="tiny",
     slots=(
         _words((11, 18)),
-        Slot("rows", tuple(Level(f"rows={n}", max_samples=n) for n in (2000, 500, 8000))),
+        Slot("rows", tuple(Level(f"rows={n}", max_samples=n) for n in (8000, 2000, 500))),
         _scheme("lr", (3e-3, 9e-4, 9e-3, 2.7e-2)),
         _scheme("samples", (4000, 2000, 8000)),
-        _scheme("batch_size", (64, 32, 16)),
+        _scheme("batch_size", (32, 64, 16)),
     ),
-    scheme=Variant(lr=3e-3, samples=4000, batch_size=64, max_length=1024),
+    scheme=Variant(lr=3e-3, samples=4000, batch_size=32, max_length=1024),
     last=("samples=8000", "batch_size=16"),
 )
 LANDSCAPES: Mapping[str, Landscape] = {"mini": _MINI, "sst2": _SST2}

@@ -112,8 +112,10 @@ def row_of(bench: Bench, point: Point, seed: int) -> dict[str, Any]:
     row |= {"dataset": made.dataset[:16], "rows": made.rows}
     row["build_seconds"] = round(time.process_time() - clock, 3)
     clock = time.process_time()
-    name = derive_seed("laboratory", bench.landscape.task, str(point), seed)
-    outcome = bench.train(made, scheme, name)
+    names = ", ".join(level.name for level in bench.landscape.levels(point))
+    outcome = bench.train(
+        made, scheme, derive_seed("laboratory", bench.landscape.task, names, seed)
+    )
     row["train_seconds"] = round(time.process_time() - clock, 3)
     if outcome.failure is not None or outcome.training is None:
         return row | {"phase": "train", "failure": outcome.failure, "cause": outcome.cause}

@@ -3,24 +3,30 @@
     python benchmarks/search/replay.py [--seeds 200] [--tasks mini,sst2] [--agents trex,tpe]
 
 Every agent is the one that competes in a run, with 20 iterations of 3 variants below a root of 3:
-63 trainings at most. Writes `outcome.json`, `curves.svg` and the tables of `README.md`.
+63 trainings at most. Writes `outcome.json`, `curves.svg` and `tables.md`. The area is the mean
+over the 63 trainings of the best validation score so far; a search that ended early stays where it
+was.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+from figure import figure
 from landscape import LANDSCAPES
 from numpy.typing import NDArray
 from table import Table, load
 from table_lab import TableLab, TableSpace, best_so_far
 
+from ft_bench.digest import derive_seed
 from ft_bench.errors import BudgetExhausted
 from ft_bench.plan import DataRecipe, Variant
 from ft_bench.protocols import Agent, Brief
@@ -34,6 +40,8 @@ TRAININGS = (ITERATIONS + 1) * VARIANTS
 HERE = Path(__file__).parent
 Floats = NDArray[np.float64]
 _RESAMPLES = 10_000
+SHOWN = (3, 9, 18, 30, 63)
+DEFAULT = "trex (UCT default)"
 
 
 def _trex(**options: Any) -> Callable[[TableLab], Agent]:
@@ -82,12 +90,145 @@ AGENTS: Mapping[str, Callable[[TableLab], Agent]] = {
 }
 
 
-def replay(table: Table, space: TableSpace, agent: str, seed: int) -> Floats:
-    """One search: best so far, its test score, and seconds after each training."""
+@dataclass(frozen=True)
+class Replayed:
+    """The searches of one agent on one task.
+
+    `curves` has shape (seeds, trainings, 3): best validation so far, its test score, device-seconds
+    spent. `trained` and `built` count trainings and datasets by seed.
+    """
+
+    curves: Floats
+    trained: Floats
+    built: Floats
+
+    @property
+    def areas(self) -> Floats:
+        """Mean best so far over the trainings, by seed."""
+        return cast(Floats, self.curves[:, :, 0].mean(axis=1))
+
+
+def replay(table: Table, space: TableSpace, agent: str, seed: int) -> TableLab:
+    """One search to its end."""
     lab = TableLab(table, space, seed, ITERATIONS)
     with suppress(BudgetExhausted):
         AGENTS[agent](lab).run(lab)  # type: ignore[arg-type]
-    return best_so_far(lab.trainings, TRAININGS)
+    return lab
+
+
+def replay_all(table: Table, space: TableSpace, agent: str, seeds: int) -> Replayed:
+    """One agent under many seeds."""
+    labs = [replay(table, space, agent, seed) for seed in range(seeds)]
+    return Replayed(
+        np.stack([best_so_far(lab.trainings, TRAININGS) for lab in labs]),
+        np.array([len(lab.trainings) for lab in labs], dtype=float),
+        np.array([sum(not made.reused for made in lab.trainings) for lab in labs], dtype=float),
+    )
+
+
+def interval(values: Floats) -> list[float]:
+    """Mean with its 95 % bootstrap interval over seeds."""
+    rng = np.random.default_rng(derive_seed("replay", len(values)))
+    picked = rng.integers(len(values), size=(_RESAMPLES, len(values)))
+    low, high = np.quantile(values[picked].mean(axis=1), (0.025, 0.975))
+    return [round(float(value), 5) for value in (values.mean(), low, high)]
+
+
+def noise(table: Table) -> float:
+    """Standard deviation between two seeds of one point, pooled."""
+    pairs = [
+        (found[0].score, found[1].score)
+        for found in table.by_point.values()
+        if len(found) > 1 and found[0].score is not None and found[1].score is not None
+    ]
+    return float(np.sqrt(np.mean([(a - b) ** 2 / 2 for a, b in pairs]))) if pairs else 0.01
+
+
+def exhaustive(table: Table) -> dict[str, float]:
+    """Every point trained once: its best, and what that costs."""
+    first = [found[0] for found in table.by_point.values()]
+    best = max(first, key=lambda entry: entry.score or 0.0)
+    return {
+        "trainings": len(first),
+        "validation": float(best.score or 0.0),
+        "test": float(best.row["test"]),
+        "device_seconds": round(sum(entry.seconds for entry in first), 1),
+        "noise": round(noise(table), 5),
+    }
+
+
+def summary(made: Replayed, rival: Replayed, whole: Mapping[str, float]) -> dict[str, Any]:
+    """What is reported of an agent; `rival` is TREX's default."""
+    near = made.curves[:, :, 0] >= whole["validation"] - 2 * whole["noise"]
+    reached = near.any(axis=1)
+    first = near.argmax(axis=1)
+    spent = made.curves[np.arange(len(first)), first, 2][reached]
+    seeds = min(len(made.areas), len(rival.areas))
+    return {
+        "seeds": len(made.areas),
+        "area": interval(made.areas),
+        "trex_minus_this": interval(rival.areas[:seeds] - made.areas[:seeds]),
+        "best_after": {str(n): interval(made.curves[:, n - 1, 0]) for n in SHOWN},
+        "test_at_end": interval(made.curves[:, -1, 1]),
+        "device_seconds": round(float(made.curves[:, -1, 2].mean()), 1),
+        "reached": round(float(reached.mean()), 3),
+        "device_seconds_to_reach": round(float(spent.mean()), 1) if len(spent) else None,
+        "trainings": round(float(made.trained.mean()), 1),
+        "datasets_built": round(float(made.built.mean()), 1),
+    }
+
+
+def report(outcome: Mapping[str, Any]) -> str:
+    """The tables of the README."""
+    parts = []
+    for task, found in outcome.items():
+        whole = found["exhaustive"]
+        parts.append(
+            f"### {task}\n\n{whole['trainings']} points. Exhaustive search: validation "
+            f"{whole['validation']:.3f}, test {whole['test']:.3f}, "
+            f"{whole['device_seconds']:,.0f} device-seconds; standard deviation between seeds "
+            f"{whole['noise']:.3f}.\n\n"
+            "| agent | area, 95 % | TREX minus this, 95 % | best after "
+            + " / ".join(map(str, SHOWN))
+            + " | test at the end | within 2 sd of the best: share of seeds, device-s | trainings, "
+            "datasets built |\n|---|---|---|---|---|---|---|\n"
+            + "\n".join(_row(name, item) for name, item in found["agents"].items())
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(name: str, item: Mapping[str, Any]) -> str:
+    area, delta = item["area"], item["trex_minus_this"]
+    best = " / ".join(f"{item['best_after'][str(n)][0]:.3f}" for n in SHOWN)
+    seconds = item["device_seconds_to_reach"]
+    return (
+        f"| {name} | {area[0]:.4f} ({area[1]:.4f} to {area[2]:.4f}) "
+        f"| {delta[0]:+.4f} ({delta[1]:+.4f} to {delta[2]:+.4f}) | {best} "
+        f"| {item['test_at_end'][0]:.3f} | {item['reached']:.0%}"
+        + (f", {seconds:.0f}" if seconds is not None else "")
+        + f" | {item['trainings']:.0f}, {item['datasets_built']:.0f} |"
+    )
+
+
+def run(task: str, names: Sequence[str], tables: Path, seeds: int) -> dict[str, Any]:
+    """All agents on one task."""
+    table = load(task, tables)
+    space, whole = TableSpace(table), exhaustive(table)
+    made: dict[str, Replayed] = {}
+    for name in names:
+        started = time.perf_counter()
+        made[name] = replay_all(table, space, name, seeds)
+        seconds = time.perf_counter() - started
+        print(f"{task}, {name}: {interval(made[name].areas)}, {seconds:.1f} s", flush=True)
+    rival = made.get(DEFAULT, made[names[0]])
+    return {
+        "exhaustive": whole,
+        "agents": {name: summary(item, rival, whole) for name, item in made.items()},
+        "curves": {
+            name: [round(float(value), 5) for value in item.curves[:, :, 0].mean(axis=0)]
+            for name, item in made.items()
+        },
+    }
 
 
 def main() -> None:
@@ -95,21 +236,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--tasks", default=",".join(LANDSCAPES))
-    parser.add_argument("--agents", default="")
+    parser.add_argument("--agents", default="", help="parts of names, with commas")
     parser.add_argument("--tables", type=Path, default=HERE)
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args()
     names = [n for n in AGENTS if any(part in n for part in options.agents.split(","))]
-    for task in options.tasks.split(","):
-        table = load(task, options.tables)
-        space = TableSpace(table)
-        for name in names:
-            started = time.perf_counter()
-            curves = np.stack([replay(table, space, name, seed) for seed in range(options.seeds)])
-            seconds = time.perf_counter() - started
-            area = curves[:, :, 0].mean()
-            last = curves[:, -1].mean(axis=0)
-            print(f"{task} {name}: area {area:.4f}, end {last}, {seconds:.1f} s", flush=True)
+    outcome = {
+        task: run(task, names, options.tables, options.seeds) for task in options.tasks.split(",")
+    }
+    panels = {
+        task: {name: np.array(curve) for name, curve in found["curves"].items()}
+        for task, found in outcome.items()
+    }
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "outcome.json").write_text(json.dumps(outcome, indent=1) + "\n", "utf-8")
+    (options.out / "curves.svg").write_text(figure(panels), "utf-8")
+    (options.out / "tables.md").write_text(report(outcome), "utf-8")
 
 
 if __name__ == "__main__":
