@@ -12,12 +12,15 @@ from collections.abc import Mapping
 
 from ft_bench.tree import Node
 
-__all__ = ["SCHEME_FINDINGS", "hints"]
+__all__ = ["EXPECTED", "SCHEME_FINDINGS", "hints"]
 
 _RULES: Mapping[str, tuple[str, float]] = {
     "loss is flat": ("log10 lr", 0.1),
     "training diverged": ("log10 lr", -0.1),
 }
+EXPECTED: Mapping[str, float] = {"log2 rows seen": 0.35, "log2 batch": -0.2, "log2 rows": 0.05}
+"""What is expected before anything is trained, in units of reward: more rows seen help, and so do
+more optimiser steps at equal work. Taken from the matched pairs of `benchmarks/search`."""
 SCHEME_FINDINGS = frozenset(_RULES) | {"texts truncated"}
 """Findings that the scheme, not the data, can mend."""
 

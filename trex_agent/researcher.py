@@ -16,19 +16,20 @@ from ft_bench.digest import derive_seed, digest
 from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Strategy, Variant
 from ft_bench.protocols import Brief
 from ft_bench.tree import Node, Tree
-from trex_agent.hints import hints
+from trex_agent.hints import EXPECTED, hints
 from trex_agent.open_space import OpenSpace, Space
 from trex_agent.priors import carried
 from trex_agent.search.closing import closed_strategies
 from trex_agent.search.reward import noise, span
 from trex_agent.space import Move, apply_moves, features
-from trex_agent.strategy import CHOICES, choose, odds
+from trex_agent.strategy import CHOICES, FLOOR, choose, odds
 from trex_agent.surrogate import Surrogate
 from trex_agent.survey import Survey
 
 __all__ = ["Candidate", "Researcher", "observations", "tried"]
 
 _CANDIDATES = 24
+_SMALL = 3
 _MOST_NOTES = 300
 Configuration = tuple[DataRecipe, Variant]
 
@@ -118,11 +119,33 @@ class Researcher:
         if not possible:
             return None
         turned = odds(self.survey, node, tree.direction)
-        strategy = choose(tree, turned, possible, rng)
-        scores = self._scores(tree, node, options[strategy], rng)
+        pooled = [item for name in possible for item in options[name]]
+        every = dict(zip(map(id, pooled), self._scores(tree, node, pooled, rng), strict=True))
+        strategy = self._strategy(tree, turned, possible, rng)
+        if strategy is None:
+            best_of = {s: max(every[id(item)] for item in options[s]) for s in possible}
+            strategy = max(possible, key=lambda name: best_of[name])
+        scores = [every[id(item)] for item in options[strategy]]
         chosen = self._best(options[strategy], scores)
         reasons = _reasons(strategy, turned, options[strategy], scores, chosen)
         return self._plan(strategy, chosen, node, (*reasons, *_noted(tree)))
+
+    def _strategy(
+        self,
+        tree: Tree,
+        turned: Mapping[Strategy, float],
+        possible: Sequence[Strategy],
+        rng: np.random.Generator,
+    ) -> Strategy | None:
+        """By Thompson sampling where there is no surrogate; else None, but for a tenth each.
+
+        None leaves it to the surrogate: the strategy of the candidate that it likes best.
+        """
+        if not self.use_surrogate:
+            return choose(tree, turned, possible, rng)
+        if rng.random() < FLOOR * len(possible):
+            return possible[int(rng.integers(len(possible)))]
+        return None
 
     def _candidates(
         self,
@@ -151,9 +174,7 @@ class Researcher:
         promise = np.array([max(0.01, move.promise) for move in hopeful])
         found = []
         for _ in range(_CANDIDATES):
-            order = rng.choice(
-                len(hopeful), size=len(hopeful), replace=False, p=promise / promise.sum()
-            )
+            order = np.argsort(rng.exponential(size=len(hopeful)) / promise)
             by_slot: dict[str, Move] = {}
             for index in order:
                 by_slot.setdefault(hopeful[int(index)].slot, hopeful[int(index)])
@@ -162,9 +183,13 @@ class Researcher:
         return found
 
     def _best(self, candidates: Sequence[Candidate], scores: Sequence[float]) -> list[Candidate]:
-        """The candidates to train: the first is a single move, all differ."""
+        """The candidates to train, all different; in a large node the first is a single move.
+
+        A node of three is too small to spend one on what is easy to attribute.
+        """
         order = sorted(range(len(candidates)), key=lambda i: (-scores[i], i))
-        singles = [i for i in order if len(candidates[i].names) == 1]
+        large = self.variants > _SMALL
+        singles = [i for i in order if large and len(candidates[i].names) == 1]
         chosen = [*singles[:1], *(i for i in order if i not in singles[:1])]
         return [candidates[i] for i in chosen[: self.variants]]
 
@@ -177,7 +202,7 @@ class Researcher:
         if not self.use_surrogate:
             return [sum(prior.get(name, 0.0) * row[name] for name in row) for row in rows]
         sign = 1.0 if tree.direction == "max" else -1.0
-        signed = {name: sign * worth for name, worth in prior.items()}
+        signed = {name: sign * value for name, value in prior.items()}
         model = Surrogate(observations(tree), rows, signed, max(noise(tree), 0.01))
         return [float(sign * value) for value in model.score(rows, model.draw(rng))]
 
@@ -187,11 +212,11 @@ class Researcher:
         Survey, diagnosis, and the rules of earlier runs on other tasks. What this run itself has
         learnt is in the surrogate's observations, and is no prior on top of them.
         """
-        prior = self.space.promises() | hints(node)
-        width = span(tree)
+        prior = EXPECTED | self.space.promises() | hints(node)
         for name, worth in carried(self.brief.insights).items():
-            prior[name] = prior.get(name, 0.0) + worth * width
-        return prior
+            prior[name] = prior.get(name, 0.0) + worth
+        width = span(tree)
+        return {name: worth * width for name, worth in prior.items()}
 
     def _plan(
         self,

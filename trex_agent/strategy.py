@@ -12,7 +12,7 @@ from trex_agent.causes import POOL_FINDINGS
 from trex_agent.hints import SCHEME_FINDINGS
 from trex_agent.survey import Issue, Survey
 
-__all__ = ["CHOICES", "choose", "odds", "tally"]
+__all__ = ["CHOICES", "FLOOR", "choose", "odds", "tally"]
 
 CHOICES: tuple[Strategy, ...] = (
     "refine_data_pipeline",
@@ -25,7 +25,8 @@ _PRIOR: Mapping[Strategy, tuple[float, float]] = {
     "adjust_training_scheme": (19 / 109, 10.0),
 }
 """Improved per attempted in Table 4 of the paper (both backends), and how many trials it weighs."""
-_FLOOR = 0.1
+FLOOR = 0.1
+"""The least chance of every possible strategy."""
 
 
 def tally(tree: Tree) -> dict[Strategy, tuple[int, int]]:
@@ -79,7 +80,7 @@ def choose(
     rng: np.random.Generator,
 ) -> Strategy:
     """One Thompson draw; every possible strategy keeps a chance of at least a tenth."""
-    if rng.random() < _FLOOR * len(possible):
+    if rng.random() < FLOOR * len(possible):
         return possible[int(rng.integers(len(possible)))]
     counts = tally(tree)
     draws = {}

@@ -86,12 +86,28 @@ class Tpe:
         rng, known = np.random.default_rng(seed), tried(lab.tree)
         found: list[Point] = []
         while len(found) < count:
-            point = _new(study, space, factorial, known) or factorial.draw(rng, known)
+            point = self._new(study, space, factorial, known) or factorial.draw(rng, known)
             if point is None:
                 break
             known.add(digest(list(factorial.configuration(point))))
             found.append(point)
         return found
+
+    def _new(
+        self, study: Any, space: Mapping[str, Any], factorial: Factorial, known: set[str]
+    ) -> Point | None:
+        for _ in range(_MOST_ASKED):
+            params = study.ask(dict(space)).params
+            asked = tuple(int(params[slot]) for slot in space)
+            point = self.accept(factorial, asked, known)
+            if point is not None:
+                return point
+        return None
+
+    def accept(self, factorial: Factorial, point: Point, known: set[str]) -> Point | None:
+        """What is trained where the sampler asks for `point`; None to ask it again."""
+        new = digest(list(factorial.configuration(point))) not in known
+        return point if new and factorial.allows(point) else None
 
     def _study(
         self, optuna: Any, lab: Lab, space: Mapping[str, Any], points: Sequence[Point], seed: int
@@ -113,18 +129,6 @@ class Tpe:
                 )
             )
         return study
-
-
-def _new(
-    study: Any, space: Mapping[str, Any], factorial: Factorial, known: set[str]
-) -> Point | None:
-    """What the sampler asks for, and neither was tried nor is refused."""
-    for _ in range(_MOST_ASKED):
-        params = study.ask(dict(space)).params
-        point = tuple(int(params[slot]) for slot in space)
-        if digest(list(factorial.configuration(point))) not in known and factorial.allows(point):
-            return point
-    return None
 
 
 def _scores(nodes: list[Node]) -> list[float | None]:

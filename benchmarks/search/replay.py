@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,13 +24,14 @@ import numpy as np
 from figure import figure
 from landscape import LANDSCAPES
 from numpy.typing import NDArray
-from table import Table, load
+from table import Entry, Table, load
 from table_lab import TableLab, TableSpace, best_so_far
 
-from ft_bench.digest import derive_seed
+from ft_bench.digest import derive_seed, digest
 from ft_bench.errors import BudgetExhausted
 from ft_bench.plan import DataRecipe, Variant
 from ft_bench.protocols import Agent, Brief
+from ft_bench_baselines.factorial import Factorial, Point
 from ft_bench_baselines.grid import Grid, GridOptions
 from ft_bench_baselines.random_search import RandomSearch, RandomSearchOptions
 from ft_bench_baselines.tpe import Tpe, TpeOptions
@@ -57,8 +59,41 @@ def _random(lab: TableLab) -> Agent:
     return RandomSearch(RandomSearchOptions(trainings=TRAININGS), None, look=lab.look)
 
 
+class _NearestTpe(Tpe):
+    """TPE that trains the nearest point of the table to what its sampler asks for.
+
+    Distance: levels apart in an ordered decision, 1 where another differs; ties go to the first.
+    """
+
+    def __init__(self, lab: TableLab) -> None:
+        super().__init__(TpeOptions(trainings=TRAININGS), None, look=lab.look)
+        self._allowed: dict[Point, str] | None = None
+
+    def accept(self, factorial: Factorial, point: Point, known: set[str]) -> Point | None:
+        """The nearest that was tabulated and not tried; None where all were."""
+        if self._allowed is None:
+            self._allowed = _points_of(factorial)
+        left = [other for other, key in self._allowed.items() if key not in known]
+        ordered = [decision.ordered for decision in factorial.decisions]
+        return min(left, key=lambda other: _distance(point, other, ordered), default=None)
+
+
+def _points_of(factorial: Factorial) -> dict[Point, str]:
+    sizes = [range(len(decision.options)) for decision in factorial.decisions]
+    return {
+        point: digest(list(factorial.configuration(point)))
+        for point in product(*sizes)
+        if factorial.allows(point)
+    }
+
+
+def _distance(point: Point, other: Point, ordered: Sequence[bool]) -> int:
+    pairs = zip(point, other, ordered, strict=True)
+    return sum(abs(a - b) if near else int(a != b) for a, b, near in pairs)
+
+
 def _tpe(lab: TableLab) -> Agent:
-    return Tpe(TpeOptions(trainings=TRAININGS), None, look=lab.look)
+    return _NearestTpe(lab)
 
 
 def _grid(lab: TableLab) -> Agent:
@@ -134,14 +169,10 @@ def interval(values: Floats) -> list[float]:
     return [round(float(value), 5) for value in (values.mean(), low, high)]
 
 
-def noise(table: Table) -> float:
-    """Standard deviation between two seeds of one point, pooled."""
-    pairs = [
-        (found[0].score, found[1].score)
-        for found in table.by_point.values()
-        if len(found) > 1 and found[0].score is not None and found[1].score is not None
-    ]
-    return float(np.sqrt(np.mean([(a - b) ** 2 / 2 for a, b in pairs]))) if pairs else 0.01
+def standard_error(entry: Entry) -> float:
+    """Of a validation score, from its items."""
+    assert entry.influence is not None
+    return float(np.sqrt((entry.influence**2).sum()))
 
 
 def exhaustive(table: Table) -> dict[str, float]:
@@ -153,13 +184,13 @@ def exhaustive(table: Table) -> dict[str, float]:
         "validation": float(best.score or 0.0),
         "test": float(best.row["test"]),
         "device_seconds": round(sum(entry.seconds for entry in first), 1),
-        "noise": round(noise(table), 5),
+        "standard_error": round(standard_error(best), 5),
     }
 
 
 def summary(made: Replayed, rival: Replayed, whole: Mapping[str, float]) -> dict[str, Any]:
     """What is reported of an agent; `rival` is TREX's default."""
-    near = made.curves[:, :, 0] >= whole["validation"] - 2 * whole["noise"]
+    near = made.curves[:, :, 0] >= whole["validation"] - whole["standard_error"]
     reached = near.any(axis=1)
     first = near.argmax(axis=1)
     spent = made.curves[np.arange(len(first)), first, 2][reached]
@@ -186,11 +217,12 @@ def report(outcome: Mapping[str, Any]) -> str:
         parts.append(
             f"### {task}\n\n{whole['trainings']} points. Exhaustive search: validation "
             f"{whole['validation']:.3f}, test {whole['test']:.3f}, "
-            f"{whole['device_seconds']:,.0f} device-seconds; standard deviation between seeds "
-            f"{whole['noise']:.3f}.\n\n"
+            f"{whole['device_seconds']:,.0f} device-seconds; standard error of its best "
+            f"{whole['standard_error']:.3f}.\n\n"
             "| agent | area, 95 % | TREX minus this, 95 % | best after "
             + " / ".join(map(str, SHOWN))
-            + " | test at the end | within 2 sd of the best: share of seeds, device-s | trainings, "
+            + " | test at the end | within one standard error of the best: share of seeds, "
+            "device-s | trainings, "
             "datasets built |\n|---|---|---|---|---|---|---|\n"
             + "\n".join(_row(name, item) for name, item in found["agents"].items())
         )

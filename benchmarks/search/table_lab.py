@@ -32,6 +32,7 @@ from ft_bench.record import (
     Trained,
     Usage,
 )
+from ft_bench.steering import Steering
 from ft_bench.task import Metric
 from ft_bench.tree import Tree
 from trex_agent.open_space import Sight
@@ -165,6 +166,10 @@ class TableLab:
             tokens=infinite,
             usd=infinite,
         )
+
+    def steering(self) -> Steering:
+        """Nobody steers."""
+        return self.tree.steering
 
     def propose(self, parent: int | None, plan: ExperimentPlan) -> int:
         """Open a node."""
