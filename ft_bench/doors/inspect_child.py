@@ -69,10 +69,9 @@ def _evaluated(spec: dict[str, Any]) -> int:
     from inspect_ai.dataset import Sample
     from inspect_ai.solver import chain, use_tools
 
-    line = Line(*address(os.environ))
     ended: dict[str, FtBenchError] = {}
     prompt = Path(os.environ["FT_BENCH_PROMPT"]).read_text("utf-8")
-    tools = [_tool(line, name, ended) for name in _VERBS]
+    tools = [_tool(name, ended) for name in _VERBS]
     solver = chain(use_tools(tools), _solver(spec, tools))
     (log,) = inspect_eval(
         Task(dataset=[Sample(input=prompt)], solver=solver),
@@ -82,7 +81,6 @@ def _evaluated(spec: dict[str, Any]) -> int:
         log_dir=str(Path(os.environ["FT_BENCH_WORKSPACE"]) / "inspect"),
         score=False,
     )
-    line.close()
     if "budget" in ended:
         raise ended["budget"]
     if log.status != "success":
@@ -121,7 +119,15 @@ def _agent_of(given: str) -> Any:
     return found
 
 
-def _tool(line: Line, name: str, ended: dict[str, FtBenchError]) -> Any:
+def _asked(verb: str, args: dict[str, Any]) -> Any:
+    line = Line(*address(os.environ))
+    try:
+        return line.ask(verb, args)
+    finally:
+        line.close()
+
+
+def _tool(name: str, ended: dict[str, FtBenchError]) -> Any:
     """One verb of the Lab as a tool; a refusal is an answer that the model can read."""
     from inspect_ai.tool import ToolDef, ToolError, ToolParams
     from inspect_ai.util import JSONSchema
@@ -131,7 +137,7 @@ def _tool(line: Line, name: str, ended: dict[str, FtBenchError]) -> Any:
     async def call(**args: Any) -> str:
         given = {key: value for key, value in args.items() if value is not None}
         try:
-            answer = line.ask(name.removeprefix("lab_"), given)
+            answer = _asked(name.removeprefix("lab_"), given)
         except PrerequisiteError:
             raise
         except FtBenchError as error:

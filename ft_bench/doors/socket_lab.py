@@ -41,7 +41,7 @@ __all__ = ["Pace", "SocketLab"]
 
 _logger = logging.getLogger(__name__)
 _CONNECTIONS = 32
-_FIRST_LINE_SECONDS = 30.0
+_FIRST_LINE_SECONDS = 120.0
 _SEND_SECONDS = 60.0
 _HASTE_SECONDS = 0.05
 _PATIENCE = 20

@@ -91,6 +91,8 @@ def check_plugin(
 
 def _placed(name: str) -> str:
     """An agent's name that holds in any working directory."""
+    if name in registry.available("agents"):
+        return name
     prefix, colon, rest = name.partition(":")
     if colon and prefix in ("inspect", "posttrainbench", "autorlbench"):
         inner = absolute(rest) if prefix == "inspect" else str(Path(rest).resolve())
@@ -116,6 +118,7 @@ def _run(folder: Path, kind: Kind, fields: Mapping[str, Any]) -> list[Finding]:
     body = "\n".join(f"    {name} = {value!r}" for name, value in fields.items())
     base = _CLASSES[kind]
     file.write_text(
+        f'import pytest\n\npytest.register_assert_rewrite("ft_bench.testing.{kind}s")\n'
         f"from ft_bench.testing.{kind}s import {base}\n\n\nclass TestPlugin({base}):\n{body}\n",
         encoding="utf-8",
     )
