@@ -29,6 +29,8 @@ __all__ = [
     "probability_better",
     "ranks",
     "resample",
+    "superiority",
+    "two_level",
     "wilson",
 ]
 
@@ -231,6 +233,54 @@ def mean_interval(
     t = float(stdtrit(n - 1, 0.5 + level / 2)) if n > 1 else z
     half = sqrt(t * t * between + z * z * sampling_variance)
     return mean, Interval(low=mean - half, high=mean + half, level=level, method="seeds and items")
+
+
+def two_level(
+    by_seed: Sequence[Floats],
+    values: Values,
+    *,
+    seed: int,
+    span: tuple[float, float] = (0.0, 1.0),
+) -> Interval:
+    """The interval of the mean over seeds: seeds are resampled, and items within them.
+
+    All seeds were scored on the same items, so one draw of items serves all of them.
+
+    Args:
+        by_seed: statistics of each seed's model, all of shape (items, k).
+        values: the metric of summed statistics.
+        seed: of the generator.
+        span: floor and ceiling of the metric.
+    """
+    width, count = by_seed[0].shape[1], len(by_seed)
+    sums = resample(np.hstack(by_seed), seed)
+    drawn = np.stack([values(sums[:, i * width : (i + 1) * width]) for i in range(count)])
+    picked = np.random.default_rng([seed, 1]).integers(count, size=(count, drawn.shape[1]))
+    found = bootstrap(
+        np.take_along_axis(drawn, picked, axis=0).mean(axis=0), method="two-level bootstrap"
+    )
+    if found.high > found.low:
+        return found
+    mean = float(np.mean([values(item.sum(axis=0)) for item in by_seed]))
+    return _bounded(mean, len(by_seed[0]), span)
+
+
+def superiority(draws: Sequence[Floats], level: float = 0.95) -> list[tuple[int, int]]:
+    """Best and worst rank that each competitor may hold, by probability of superiority.
+
+    A competitor stands above another where more than `level` of its draws, a tie counting one
+    half, are greater. Those that nothing tells apart share their ranks: they are tied.
+
+    Args:
+        draws: bootstrap values of each, all of shape (B,); greater is better.
+        level: how sure it must be.
+    """
+    above = [[float((a > b).mean() + (a == b).mean() / 2) > level for b in draws] for a in draws]
+    count = range(len(draws))
+    return [
+        (1 + sum(above[j][i] for j in count), len(draws) - sum(above[i][j] for j in count))
+        for i in count
+    ]
 
 
 def ranks(scores: Sequence[float], *, direction: str = "max") -> list[float]:

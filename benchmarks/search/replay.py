@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
@@ -112,11 +112,11 @@ def _grid(lab: TableLab) -> Agent:
 
 
 AGENTS: Mapping[str, Callable[[TableLab], Agent]] = {
+    "trex (UCT default)": _trex(),
     "grid": _grid,
     "random_search": _random,
     "tpe": _tpe,
     "trex, rules alone": _trex(surrogate=False),
-    "trex (UCT default)": _trex(),
     "trex, paper preset": _trex(search="paper"),
     "trex, gbfs": _trex(search="gbfs"),
     "trex, gbfs-cap": _trex(search="gbfs-cap"),
@@ -242,8 +242,8 @@ def _row(name: str, item: Mapping[str, Any]) -> str:
     )
 
 
-def run(task: str, names: Sequence[str], tables: Path, seeds: int) -> dict[str, Any]:
-    """All agents on one task."""
+def run(task: str, names: Sequence[str], tables: Path, seeds: int) -> Iterator[dict[str, Any]]:
+    """All agents on one task; what is known so far after each of them."""
     table = load(task, tables)
     space, whole = TableSpace(table), exhaustive(table)
     made: dict[str, Replayed] = {}
@@ -252,15 +252,27 @@ def run(task: str, names: Sequence[str], tables: Path, seeds: int) -> dict[str, 
         made[name] = replay_all(table, space, name, seeds)
         seconds = time.perf_counter() - started
         print(f"{task}, {name}: {interval(made[name].areas)}, {seconds:.1f} s", flush=True)
-    rival = made.get(DEFAULT, made[names[0]])
-    return {
-        "exhaustive": whole,
-        "agents": {name: summary(item, rival, whole) for name, item in made.items()},
-        "curves": {
-            name: [round(float(value), 5) for value in item.curves[:, :, 0].mean(axis=0)]
-            for name, item in made.items()
-        },
+        rival = made.get(DEFAULT, made[names[0]])
+        yield {
+            "exhaustive": whole,
+            "agents": {known: summary(item, rival, whole) for known, item in made.items()},
+            "curves": {
+                known: [round(float(value), 5) for value in item.curves[:, :, 0].mean(axis=0)]
+                for known, item in made.items()
+            },
+        }
+
+
+def write(outcome: Mapping[str, Any], out: Path) -> None:
+    """The three files of an outcome."""
+    panels = {
+        task: {name: np.array(curve) for name, curve in found["curves"].items()}
+        for task, found in outcome.items()
     }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "outcome.json").write_text(json.dumps(outcome, indent=1) + "\n", "utf-8")
+    (out / "curves.svg").write_text(figure(panels), "utf-8")
+    (out / "tables.md").write_text(report(outcome), "utf-8")
 
 
 def main() -> None:
@@ -273,17 +285,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE)
     options = parser.parse_args()
     names = [n for n in AGENTS if any(part in n for part in options.agents.split(","))]
-    outcome = {
-        task: run(task, names, options.tables, options.seeds) for task in options.tasks.split(",")
-    }
-    panels = {
-        task: {name: np.array(curve) for name, curve in found["curves"].items()}
-        for task, found in outcome.items()
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "outcome.json").write_text(json.dumps(outcome, indent=1) + "\n", "utf-8")
-    (options.out / "curves.svg").write_text(figure(panels), "utf-8")
-    (options.out / "tables.md").write_text(report(outcome), "utf-8")
+    outcome: dict[str, Any] = {}
+    for task in options.tasks.split(","):
+        for found in run(task, names, options.tables, options.seeds):
+            outcome[task] = found
+            write(outcome, options.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +19,8 @@ from ft_bench.stats import (
     probability_better,
     ranks,
     resample,
+    superiority,
+    two_level,
     wilson,
 )
 
@@ -296,3 +301,49 @@ def test_the_items_widen_the_interval_over_seeds() -> None:
 def test_ranks_are_scipys(scores: list[float]) -> None:
     assert ranks(scores, direction="min") == pytest.approx(list(peer.rankdata(scores)))
     assert ranks(scores) == pytest.approx(list(peer.rankdata([-score for score in scores])))
+
+
+def test_the_file_of_table_3_reproduces_all_20_percentages() -> None:
+    path = Path(__file__).parents[3] / "results" / "paper" / "table3.json"
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    pairs = [
+        (round(100 * gain(score, row["base"], row["reference"])), row["gain_percent"][agent])
+        for row in rows
+        for agent, score in row["scores"].items()
+    ]
+    assert len(pairs) == 20
+    assert [found for found, _ in pairs] == [printed for _, printed in pairs]
+
+
+def test_one_seed_has_the_interval_of_its_items() -> None:
+    one = coins(300, 0.7, 0)
+    found, items_alone = two_level([one], mean, seed=3), bootstrap(mean(resample(one, 3)))
+    assert (found.low, found.high) == (items_alone.low, items_alone.high)
+
+
+def test_seeds_that_differ_widen_the_interval() -> None:
+    same = two_level([coins(400, 0.7, 0)] * 4, mean, seed=1)
+    apart = two_level([coins(400, p, n) for n, p in enumerate((0.5, 0.6, 0.8, 0.9))], mean, seed=1)
+    assert apart.high - apart.low > 2 * (same.high - same.low)
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([0.0, 1.0]), min_size=5, max_size=5), min_size=1, max_size=4)
+)
+@settings(max_examples=25, deadline=None)
+def test_the_interval_over_seeds_holds_the_mean_and_has_a_width(values: list[list[float]]) -> None:
+    found = two_level([items(row) for row in values], mean, seed=0)
+    assert found.low < found.high
+    assert found.low - 1e-9 <= float(np.mean(values)) <= found.high + 1e-9
+
+
+def test_ranks_by_superiority_show_what_cannot_be_told_apart() -> None:
+    rng = np.random.default_rng(0)
+    draws = [rng.normal(middle, 0.01, 4000) for middle in (0.9, 0.7, 0.705, 0.2)]
+    assert superiority(draws) == [(1, 1), (2, 3), (2, 3), (4, 4)]
+
+
+def test_equals_are_tied() -> None:
+    draws = np.full(100, 0.5)
+    assert superiority([draws, draws, draws]) == [(1, 3)] * 3
+    assert superiority([]) == []
