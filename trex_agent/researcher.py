@@ -121,10 +121,11 @@ class Researcher:
         turned = odds(self.survey, node, tree.direction)
         pooled = [item for name in possible for item in options[name]]
         every = dict(zip(map(id, pooled), self._scores(tree, node, pooled, rng), strict=True))
-        strategy = self._strategy(tree, turned, possible, rng)
-        if strategy is None:
+        drawn = self._strategy(tree, turned, possible, rng)
+        if drawn is None:
             best_of = {s: max(every[id(item)] for item in options[s]) for s in possible}
-            strategy = max(possible, key=lambda name: best_of[name])
+            drawn = max(possible, key=lambda name: best_of[name])
+        strategy = drawn
         scores = [every[id(item)] for item in options[strategy]]
         chosen = self._best(options[strategy], scores)
         reasons = _reasons(strategy, turned, options[strategy], scores, chosen)
@@ -212,7 +213,7 @@ class Researcher:
         Survey, diagnosis, and the rules of earlier runs on other tasks. What this run itself has
         learnt is in the surrogate's observations, and is no prior on top of them.
         """
-        prior = EXPECTED | self.space.promises() | hints(node)
+        prior = {**EXPECTED, **self.space.promises(), **hints(node)}
         for name, worth in carried(self.brief.insights).items():
             prior[name] = prior.get(name, 0.0) + worth
         width = span(tree)
