@@ -121,11 +121,8 @@ class Researcher:
         turned = odds(self.survey, node, tree.direction)
         pooled = [item for name in possible for item in options[name]]
         every = dict(zip(map(id, pooled), self._scores(tree, node, pooled, rng), strict=True))
-        drawn = self._strategy(tree, turned, possible, rng)
-        if drawn is None:
-            best_of = {s: max(every[id(item)] for item in options[s]) for s in possible}
-            drawn = max(possible, key=lambda name: best_of[name])
-        strategy = drawn
+        likes = {name: max(every[id(item)] for item in options[name]) for name in possible}
+        strategy = self._strategy(tree, turned, likes, rng)
         scores = [every[id(item)] for item in options[strategy]]
         chosen = self._best(options[strategy], scores)
         reasons = _reasons(strategy, turned, options[strategy], scores, chosen)
@@ -135,18 +132,19 @@ class Researcher:
         self,
         tree: Tree,
         turned: Mapping[Strategy, float],
-        possible: Sequence[Strategy],
+        likes: Mapping[Strategy, float],
         rng: np.random.Generator,
-    ) -> Strategy | None:
-        """By Thompson sampling where there is no surrogate; else None, but for a tenth each.
+    ) -> Strategy:
+        """That of the candidate which the surrogate likes best, but for a tenth each by chance.
 
-        None leaves it to the surrogate: the strategy of the candidate that it likes best.
+        Without a surrogate, by Thompson sampling.
         """
+        possible = list(likes)
         if not self.use_surrogate:
             return choose(tree, turned, possible, rng)
         if rng.random() < FLOOR * len(possible):
             return possible[int(rng.integers(len(possible)))]
-        return None
+        return max(possible, key=lambda name: likes[name])
 
     def _candidates(
         self,
