@@ -13,7 +13,18 @@ from ft_bench.report.axis import Axis, axis_over
 __all__ = ["figure"]
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM, _LEGEND = 420, 300, 48, 28, 36, 170
-_COLOURS = ("#7f7f7f", "#bcbd22", "#17becf", "#ff7f0e", "#d62728", "#9467bd", "#2ca02c", "#1f77b4")
+_COLOURS = (
+    "#d62728",
+    "#7f7f7f",
+    "#17becf",
+    "#ff7f0e",
+    "#e377c2",
+    "#9467bd",
+    "#2ca02c",
+    "#98df8a",
+    "#1f77b4",
+    "#bcbd22",
+)
 
 
 def figure(panels: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> str:
