@@ -35,7 +35,7 @@ def test_a_replay_is_the_same_every_time_and_never_goes_down(tmp_path: Path) -> 
     for curve in found["curves"].values():
         assert len(curve) == 63
         assert curve == sorted(curve)
-        assert 0.5 < curve[-1] <= found["exhaustive"]["validation"]
+        assert 0.5 < curve[-1] <= found["exhaustive"]["validation"] + 1e-5
     assert (tmp_path / "a" / "curves.svg").read_text("utf-8").startswith("<svg")
     assert "trex (UCT default)" in (tmp_path / "a" / "tables.md").read_text("utf-8")
 
