@@ -146,6 +146,11 @@ class _Run:
     def tree(self) -> Tree:
         return Tree.of((event.body for event in self.events), self.spec.metric.direction)
 
+    @cached_property
+    def meter(self) -> Meter:
+        bodies = (event.body for event in self.events)
+        return Meter.of(Budget.model_validate(self.manifest.budget), bodies)
+
     def rows(self, split: str) -> list[Row]:
         return list(read_rows(self.data.test if split == "test" else self.data.validation))
 
@@ -153,7 +158,7 @@ class _Run:
         return [event.body for event in self.events if isinstance(event.body, kind)]
 
     def _budget(self) -> str:
-        meter = Meter.of(Budget.model_validate(self.manifest.budget), (e.body for e in self.events))
+        meter = self.meter
         over = [
             f"{name} {used:g} of {limit:g}"
             for name, used in meter.spent.model_dump().items()
@@ -254,8 +259,7 @@ class _Run:
 
 
 def _usage_faults(run: _Run, card: Card) -> list[str]:
-    meter = Meter.of(Budget.model_validate(run.manifest.budget), (e.body for e in run.events))
-    spent, shown = meter.spent.model_dump(), card.usage.model_dump()
+    spent, shown = run.meter.spent.model_dump(), card.usage.model_dump()
     return [
         f"{name} is {shown[name]:g}, the books say {used:g}"
         for name, used in spent.items()
