@@ -43,7 +43,7 @@ def test_an_agent_of_posttrainbench_enters_the_model_that_it_leaves(tmp_path: Pa
     first = json.loads((root / "workspace" / "first.json").read_text("utf-8"))
     assert first == {"accuracy": pytest.approx(2 / 3, abs=0.1)}
     assert card.usage.iterations == 1  # two models; the same final_model was scored once
-    assert card.usage.device_seconds > 5  # two evaluations of 2 s and the agent's own wall time
+    assert card.usage.device_seconds > 4  # two evaluations of 2 s, and the agent's own wall time
 
 
 def test_another_model_gains_nothing(tmp_path: Path) -> None:
