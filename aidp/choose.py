@@ -59,8 +59,6 @@ def select_by_score(
         )
     gaps = int(np.count_nonzero(missing))
     badness = -scores if highest else scores
-    if gaps:
-        badness = np.where(missing, np.inf, badness)
     wanted = _wanted(badness, k, fraction, threshold, highest)
     best = _lowest_floats(badness, min(wanted, len(scores) - gaps))
     if order == "score":

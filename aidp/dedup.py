@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from aidp.effect import Effect, IntArray, keeping
 from aidp.normal import Normal, normal_form
@@ -15,6 +16,8 @@ from aidp.smiles import canonical_series
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+
+Hashes = npt.NDArray[np.uint64]
 
 
 @operator(example='deduplicate_by_text_hash(data, column=["prompt", "answer"])')
@@ -58,25 +61,58 @@ def deduplicate_by_text_hash(
 
 def first_equal(series: list[pl.Series], *, last: bool = False) -> IntArray:
     """For each row the first (or last) row that is equal in all of `series`, shape (rows,)."""
-    import polars as pl
-
-    rows = len(series[0])
-    twins = np.arange(rows)
-    hashes = _combined_hash(series)
-    suspects = np.flatnonzero(pl.Series(hashes).is_duplicated().to_numpy())
-    if len(suspects) == 0:
-        return twins
-    frame = pl.DataFrame(
-        {str(i): values.gather(suspects) for i, values in enumerate(series)}
-    ).with_columns(pl.Series("row", suspects))
-    names = [str(i) for i in range(len(series))]
-    chosen = pl.col("row").last() if last else pl.col("row").first()
-    twins[suspects] = frame.select(chosen.over(names)).to_series().to_numpy()
+    hashes = combined_hash(series)
+    suspects = repeated(hashes)
+    twins = np.arange(len(hashes))
+    if len(suspects):
+        found = first_of_hash(hashes[suspects], last=last)
+        twins[suspects] = suspects[confirmed(found, [one.gather(suspects) for one in series], last)]
     return twins
 
 
-def _combined_hash(series: list[pl.Series]) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+def combined_hash(series: list[pl.Series]) -> Hashes:
+    """One hash of all of `series` for each row, shape (rows,)."""
     combined = series[0].hash(seed=0).to_numpy()
     for values in series[1:]:
         combined = combined * np.uint64(0x9E3779B97F4A7C15) + values.hash(seed=0).to_numpy()
     return combined
+
+
+def repeated(hashes: Hashes) -> IntArray:
+    """The positions of hashes that occur more than once, ascending.
+
+    Sorted bare numbers take a fifth of the time of a hash table that outgrows the cache.
+    """
+    import polars as pl
+
+    ranked = np.sort(hashes)
+    twice = ranked[1:][ranked[1:] == ranked[:-1]]
+    if len(twice) == 0:
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(pl.Series(hashes).is_in(pl.Series(twice).implode()).to_numpy())
+
+
+def first_of_hash(hashes: Hashes, *, last: bool = False) -> IntArray:
+    """For each position the first (or last) one of the same hash, shape (n,)."""
+    order = np.argsort(hashes, kind="stable")
+    ranked = hashes[order]
+    edges = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    sizes = np.diff(edges, append=len(ranked))
+    chosen = edges + sizes - 1 if last else edges
+    found = np.empty(len(hashes), np.int64)
+    found[order] = np.repeat(order[chosen], sizes)
+    return found
+
+
+def confirmed(found: IntArray, series: list[pl.Series], last: bool) -> IntArray:
+    """`found`, where each text does equal that of the row found; else by the texts alone."""
+    import polars as pl
+
+    if all(one.eq_missing(one.gather(found)).all() for one in series):
+        return found
+    names = [str(i) for i in range(len(series))]
+    rows = pl.Series("row", np.arange(len(found)))
+    frame = pl.DataFrame([one.alias(name) for one, name in zip(series, names, strict=True)])
+    chosen = pl.col("row").last() if last else pl.col("row").first()
+    grouped = frame.with_columns(rows).select(chosen.over(names)).to_series()
+    return np.asarray(grouped.to_numpy())

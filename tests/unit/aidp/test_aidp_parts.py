@@ -13,6 +13,7 @@ from datasets import Dataset
 import aidp
 from aidp import AidpError
 from aidp.clusters import cluster
+from aidp.dedup import confirmed, first_of_hash, repeated
 from aidp.effect import keeping_by_reason, sampling
 from aidp.encode import unit
 from aidp.errors import did_you_mean
@@ -232,3 +233,21 @@ def test_rejects_of_a_type_that_changed_are_refused_in_words():
     assert len(outcome.rejects) == 3
     assert outcome.rejects["messages"][0] is None
     assert outcome.rejects["prompt"][:] == ["a", None, None]
+
+
+def test_texts_decide_where_their_hashes_are_equal():
+    import polars as pl
+
+    hashes = np.array([7, 3, 7, 3, 7, 1, 7], np.uint64)
+    assert repeated(hashes).tolist() == [0, 1, 2, 3, 4, 6]
+    suspects = pl.Series(["a", "x", "a", "x", "b", "b"])
+    for last, found in ((False, [0, 1, 0, 1, 0, 0]), (True, [5, 3, 5, 3, 5, 5])):
+        assert first_of_hash(hashes[[0, 1, 2, 3, 4, 6]], last=last).tolist() == found
+    one, other = first_of_hash(hashes[[0, 1, 2, 3, 4, 6]]), np.array([0, 1, 0, 1, 4, 4])
+    assert confirmed(one, [suspects], False).tolist() == other.tolist()
+
+
+def test_a_missing_score_never_stands_before_the_worst_one():
+    rows = Dataset.from_dict({"score": [None, float("-inf"), 1.0], "n": [0, 1, 2]})
+    assert aidp.select_by_score(rows, k=2, nan="drop")["n"][:] == [2, 1]
+    assert aidp.select_by_score(rows, k=3, nan="drop", order="row")["n"][:] == [1, 2]
