@@ -123,6 +123,10 @@ class RemoteLab:
         """Record why nothing of a node can be carried out: it fails with that."""
         self._ask("give_up", node=node, cause=cause, kind=kind)
 
+    def keep(self, node: int, name: str, text: str) -> None:
+        """File a text in a node's folder, for people."""
+        self._ask("keep", node=node, name=name, text=text)
+
     def submit(self, model: str, reason: str) -> None:
         """Name the model that goes to the sealed test."""
         self._ask("submit", model=model, reason=reason)

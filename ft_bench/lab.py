@@ -65,6 +65,7 @@ from ft_bench.weights import local_folder, weights_digest
 __all__ = ["BASE", "MeteredLab", "Setting", "model_id"]
 
 BASE = "base"
+_MOST_KEPT = 16
 T = TypeVar("T")
 Phase = Literal["plan", "build", "train", "evaluate"]
 
@@ -457,7 +458,10 @@ class MeteredLab:
         """
         if not re.fullmatch(r"[a-z_]+\.md", name) or name == "diagnosis.md" or node < 0:
             raise UsageError(f"a node keeps no text as {name!r}; expected a name like context.md")
-        write_text(self.paths.node(node) / name, text)
+        path = self.paths.node(node) / name
+        if not path.exists() and len(list(path.parent.glob("*.md"))) >= _MOST_KEPT:
+            raise UsageError(f"node {node} keeps {_MOST_KEPT} texts already; write over one")
+        write_text(path, text)
 
     def call(
         self, key: str, reserve: Usage, make: Callable[[], tuple[Any, Usage]], purpose: str = ""

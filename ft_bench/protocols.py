@@ -412,7 +412,9 @@ class Cell:
     even where they lie within something visible. `decoys` are files and folders, by where they are
     to be seen, that stand in for what is not there; what is written to them counts for nothing, and
     a sandbox without mounts of its own leaves them out. `env` is all of its environment but for
-    PATH, HOME and the like.
+    PATH, HOME and the like. `pinned` is the device and inode of a workspace that others could
+    exchange for a link meanwhile: where it is another folder, nothing is run and the exit status is
+    125.
     """
 
     workspace: Path
@@ -422,6 +424,7 @@ class Cell:
     network: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    pinned: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

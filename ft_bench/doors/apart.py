@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ft_bench.client import connect
+from ft_bench.doors.commands import Commands
 from ft_bench.doors.host import Program, host
 from ft_bench.doors.python_agent import absolute, load_agent, source_of
 from ft_bench.errors import FtBenchError
@@ -56,7 +57,15 @@ class Apart:
             visible=source_of(self._given),
             env={"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"},
         )
-        host(lab, program, self._isolation, llm=self._llm)
+        commands = Commands(self._isolation)
+        host(
+            lab,
+            program,
+            self._isolation,
+            llm=self._llm,
+            verbs=commands.verbs,
+            ending=commands.close,
+        )
 
 
 def main(path: Path) -> int:

@@ -75,11 +75,13 @@ def host(
     llm: LLM | None = None,
     verbs: Mapping[str, Verb] = VERBS,
     tick: Callable[[], None] = lambda: None,
+    ending: Callable[[], None] = lambda: None,
 ) -> None:
     """Run a program against a Lab until it ends, its time ends or the run cannot go on.
 
     When this returns or raises, no process of the program is alive, its socket is gone, and what
-    it had begun at the Lab has ended.
+    it had begun at the Lab has ended. `tick` is called again and again meanwhile, `ending` once the
+    program is dead, before what it had begun is waited for.
 
     Raises:
         BudgetExhausted: where a limit ended it.
@@ -108,6 +110,7 @@ def host(
                 confined.kill()
         drain = server.fatal is None
     finally:
+        ending()
         server.stop(drain=drain)
         decoys.close()
     if server.fatal is not None:

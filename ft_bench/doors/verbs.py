@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ft_bench.errors import FailureKind, MessageRefused, PlanInvalid, UnknownName
+from ft_bench.errors import FailureKind, MessageRefused, PlanInvalid, UnknownName, UsageError
 from ft_bench.lab import MeteredLab, model_id
 from ft_bench.plan import DataRecipe, ExperimentPlan
 from ft_bench.record import Diagnosis, Usage
@@ -74,6 +74,12 @@ class _GiveUp(_Args):
     node: int
     cause: str
     kind: FailureKind = "EXECUTOR_GAVE_UP"
+
+
+class _Keep(_Args):
+    node: int = Field(ge=0)
+    name: str = Field(max_length=40)
+    text: str = Field(max_length=1 << 18)
 
 
 class _Submit(_Args):
@@ -215,6 +221,13 @@ def _give_up(lab: MeteredLab, args: _GiveUp) -> Any:
     return {"node": args.node}
 
 
+def _keep(lab: MeteredLab, args: _Keep) -> Any:
+    if args.node > len(lab.tree):
+        raise UsageError(f"there is no node {args.node}; expected 0 to {len(lab.tree)}")
+    lab.keep(args.node, args.name, args.text)
+    return {"node": args.node}
+
+
 def _submit(lab: MeteredLab, args: _Submit) -> Any:
     lab.submit(args.model, args.reason)
     return {"model": args.model}
@@ -248,6 +261,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "conclude": Verb(_Conclude, _conclude),
     "give_up": Verb(_GiveUp, _give_up),
+    "keep": Verb(_Keep, _keep),
     "submit": Verb(_Submit, _submit),
     "agree": Verb(_Agree, _agree),
 }

@@ -26,9 +26,7 @@ from trex_agent.prompts import render
 __all__ = ["Code", "close", "instruction", "node_folder"]
 
 LIMITS = Limits(memory_bytes=4 << 30, processes=256, file_bytes=512 << 20, disk_bytes=1 << 30)
-_NO_AIDP = (
-    '"""AIDP is switched off."""\n\nraise ImportError("AIDP is switched off by -A aidp=false")\n'
-)
+_WITHOUT = Path(__file__).parent / "without_aidp"
 
 
 @dataclass(frozen=True)
@@ -68,13 +66,8 @@ class Code:
         data = (brief.train, brief.validation)
         if self.aidp:
             return Shell(self.sandbox, root, data, limits=self.limits)
-        blocked = root.parent / ".without-aidp"
-        blocked.mkdir(exist_ok=True)
-        (blocked / "aidp.py").write_text(_NO_AIDP, encoding="utf-8")
         hidden = tuple(path for path in _homes_of_aidp() if path.is_dir())
-        return Shell(
-            self.sandbox, root, (*data, blocked), (blocked,), hidden=hidden, limits=self.limits
-        )
+        return Shell(self.sandbox, root, data, (_WITHOUT,), hidden=hidden, limits=self.limits)
 
     def _system(self, brief: Brief) -> str:
         return render(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 from typing import Literal
 
 from ft_bench import registry
 from ft_bench.errors import PrerequisiteError, UsageError
+from ft_bench.lent_sandbox import lent
 from ft_bench.protocols import LLM, Cell, Sandbox
 from trex_agent.executor.code import Code
 from trex_agent.executor.conversation import Bounds
@@ -40,9 +42,8 @@ def executor_of(
         return run_node if aidp else run_plain
     if llm is None:
         raise UsageError(
-            f"-A executor={rung} needs a language model, which neither --backend offline gives nor "
-            "--isolation process or bwrap lets in; choose --backend gemini or another with "
-            "--isolation none, or leave -A executor=recipe"
+            f"-A executor={rung} needs a language model, which --backend offline does not give; "
+            "choose --backend gemini or another, or leave -A executor=recipe"
         )
     if rung == "openhands":
         away = OpenHands(llm, remote, aidp, bounds)
@@ -52,11 +53,15 @@ def executor_of(
 
 
 def _confining(name: Confinement) -> Sandbox:
-    """The sandbox of that name, tried out.
+    """The sandbox of that name, tried out; the harness's where this agent is confined itself.
 
     Raises:
         PrerequisiteError: says what is missing.
     """
+    sandbox_lent = lent(name, os.environ)
+    if sandbox_lent is not None:
+        sandbox_lent.check()
+        return sandbox_lent
     sandbox: Sandbox = registry.backend("sandbox", name)()
     with tempfile.TemporaryDirectory() as folder:
         try:

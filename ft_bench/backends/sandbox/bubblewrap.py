@@ -72,7 +72,7 @@ class Bubblewrap:
         wrapped = [
             *_bwrap(),
             *("--args", "{told}", "--"),
-            *confined.limited(command, cell.limits.processes),
+            *confined.limited(command, cell),
         ]
         told = (
             *(["--share-net"] if cell.network else []),
@@ -131,7 +131,7 @@ def _mounts(cell: Cell) -> list[str]:
         options += ["--perms", "1777", "--size", scratch, "--tmpfs", folder]
     options += ["--symlink", "/tmp", "/var/tmp"]
     places = [(path, ["--ro-bind", str(path), str(path)]) for path in _named(_visible(cell))]
-    places += [(path, ["--bind", str(path), str(path)]) for path in _named([cell.workspace])]
+    places += [(path, ["--bind", str(path), str(path)]) for path in _written(cell)]
     shown = [path for path, _ in places] + [Path("/usr")]
     hidden = [
         path
@@ -146,6 +146,11 @@ def _mounts(cell: Cell) -> list[str]:
     for place in (*hidden, Path("/dev"), Path("/")):
         options += ["--remount-ro", str(place)]
     return options
+
+
+def _written(cell: Cell) -> list[Path]:
+    """The workspace by its names; a pinned one by the one that was looked at."""
+    return [cell.workspace] if cell.pinned else _named([cell.workspace])
 
 
 def _visible(cell: Cell) -> list[Path]:

@@ -21,10 +21,20 @@ from ft_bench.backends.sandbox.warden import Order
 from ft_bench.errors import IntegrityError, PrerequisiteError
 from ft_bench.protocols import Cell, Ended
 
-__all__ = ["WardedProgram", "check", "environment", "limited", "order_of", "start"]
+__all__ = [
+    "WardedProgram",
+    "behind_shell",
+    "check",
+    "environment",
+    "limited",
+    "order_of",
+    "start",
+]
 
 _PATH = "/usr/local/bin:/usr/bin:/bin"
-_LIMITED = 'ulimit -u "$0" 2>/dev/null || ulimit -p "$0" 2>/dev/null; exec "$@"'
+_PINNED = 'test -z "$1" || test "$(/usr/bin/stat -c %d:%i .)" = "$1" || exit 125; shift; '
+_LIMITED = f'{_PINNED}ulimit -u "$0" 2>/dev/null || ulimit -p "$0" 2>/dev/null; exec "$@"'
+_PLAIN = f'{_PINNED}exec "$@"'
 _START_SECONDS = 60.0
 _KILL_SECONDS = 30.0
 Reason = Literal["exit", "signal", "killed", "time", "memory", "disk", "processes"]
@@ -38,9 +48,18 @@ def environment(cell: Cell) -> dict[str, str]:
     return {**own, "TMPDIR": "/tmp", **cell.env}
 
 
-def limited(command: Sequence[str], processes: int) -> list[str]:
-    """The command behind a shell that sets the kernel's limit on processes and tells 126 or 127."""
-    return ["/bin/sh", "-c", _LIMITED, str(processes), *command]
+def limited(command: Sequence[str], cell: Cell) -> list[str]:
+    """As `behind_shell`, with the kernel's limit on processes."""
+    return ["/bin/sh", "-c", _LIMITED, str(cell.limits.processes), _pin(cell), *command]
+
+
+def behind_shell(command: Sequence[str], cell: Cell) -> list[str]:
+    """The command behind a shell that tells 126 or 127, and 125 for another workspace."""
+    return ["/bin/sh", "-c", _PLAIN, "sh", _pin(cell), *command]
+
+
+def _pin(cell: Cell) -> str:
+    return "{}:{}".format(*cell.pinned) if cell.pinned else ""
 
 
 def order_of(command: Sequence[str], cell: Cell, env: Mapping[str, str]) -> Order:

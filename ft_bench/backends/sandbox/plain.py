@@ -64,6 +64,7 @@ class Process:
         stderr: int | None = None,
     ) -> confined.WardedProgram:
         """Start a program within the cell's limits; it may read what the user may read."""
-        order = confined.order_of(command, cell, confined.environment(cell))
-        order.command[:0] = ["/bin/sh", "-c", 'exec "$0" "$@"']
+        order = confined.order_of(
+            confined.behind_shell(command, cell), cell, confined.environment(cell)
+        )
         return confined.start(order, (stdin, stdout, stderr))

@@ -472,3 +472,22 @@ def test_a_checkout_shows_its_packages_alone() -> None:
     names = {path.name for path in interpreter_paths()}
     assert Path(sys.prefix).name in names
     assert "results" not in names
+
+
+def test_a_workspace_that_was_exchanged_for_a_link_gets_nothing_run(
+    limiting: Sandbox, tmp_path: Path
+) -> None:
+    """What was looked at is a folder; when the program starts it is a link to another."""
+    folder, other = tmp_path / "folder", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    status = folder.stat()
+    pinned = (status.st_dev, status.st_ino)
+    command = ["bash", "-c", "echo ran > written; env > variables"]
+    cell = Cell(workspace=folder, pinned=pinned, env={"LANG": "C.UTF-8"})
+    assert limiting.start(command, cell).wait().returncode == 0
+    assert (folder / "written").read_text() == "ran\n"
+    folder.rename(tmp_path / "kept")
+    folder.symlink_to(other)
+    assert limiting.start(command, cell).wait().returncode == 125
+    assert list(other.iterdir()) == []
