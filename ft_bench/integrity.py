@@ -28,7 +28,9 @@ FLAGS: dict[str, Flag] = {
     "forged-record": Flag("a journal, a score or a samples file was altered", void=True),
     "foreign-token": Flag("came with another run's token", void=True),
     "left-processes": Flag("left processes behind; they were ended", void=False),
-    "malformed-messages": Flag("sent what is no message, or one over the limit", void=False),
+    "malformed-messages": Flag(
+        "sent what is no message to the Lab, or one over the limit", void=False
+    ),
     "message-flood": Flag("sent more messages than the Lab answers", void=False),
     "other-model": Flag("the model is not the permitted base plus a delta", void=True),
     "over-budget": Flag("went on asking for what a limit had refused", void=False),

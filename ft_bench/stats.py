@@ -22,15 +22,15 @@ __all__ = [
     "RESAMPLES",
     "Values",
     "bootstrap",
+    "bounded",
     "gain",
+    "gain_draws",
     "gain_interval",
     "interval_of",
     "mean_interval",
     "probability_better",
     "ranks",
     "resample",
-    "superiority",
-    "two_level",
     "wilson",
 ]
 
@@ -105,10 +105,10 @@ def interval_of(
     found = bootstrap(values(resample(statistics, seed)))
     if found.high > found.low:
         return found
-    return _bounded(float(values(statistics.sum(axis=0))), n, span)
+    return bounded(float(values(statistics.sum(axis=0))), n, span)
 
 
-def _bounded(value: float, n: int, span: tuple[float, float]) -> Interval:
+def bounded(value: float, n: int, span: tuple[float, float]) -> Interval:
     """Where every resample agrees the bootstrap is silent: Wilson on the metric's own scale."""
     width = span[1] - span[0]
     inner = wilson(min(1.0, max(0.0, (value - span[0]) / width)) * n, n)
@@ -135,11 +135,19 @@ def probability_better(
 
 
 def _paired(a: Floats, b: Floats, values: Values, seed: int) -> tuple[Floats, Floats]:
-    if a.shape != b.shape:
-        raise ValueError(f"paired statistics have shapes {a.shape} and {b.shape}; expected equal")
-    sums = resample(np.hstack([a, b]), seed)
-    width = a.shape[1]
-    return values(sums[:, :width]), values(sums[:, width:])
+    first, second = _joint([a, b], values, seed)
+    return first, second
+
+
+def _joint(models: Sequence[Floats], values: Values, seed: int) -> list[Floats]:
+    """Values of each model, shape (B,), under the same draws of items."""
+    shapes = [model.shape for model in models]
+    if len(set(shapes)) > 1:
+        raise ValueError(
+            f"paired statistics have shapes {' and '.join(map(str, shapes))}; expected equal"
+        )
+    sums, width = resample(np.hstack(models), seed), shapes[0][1]
+    return [values(sums[:, i * width : (i + 1) * width]) for i in range(len(models))]
 
 
 def gain(score: float, base: float, reference: float) -> float:
@@ -149,6 +157,12 @@ def gain(score: float, base: float, reference: float) -> float:
         ZeroDivisionError: where the reference equals the base.
     """
     return (score - base) / (reference - base)
+
+
+def gain_draws(after: Floats, before: Floats, reference: Floats | float) -> Floats:
+    """Gains of paired draws, element by element; not finite where reference and base are equal."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (after - before) / (reference - before)
 
 
 def gain_interval(
@@ -161,11 +175,12 @@ def gain_interval(
     seed: int,
     direction: str = "max",
     span: tuple[float, float] = (0.0, 1.0),
+    measured: Floats | None = None,
 ) -> Gain:
     """Gain of a tuned model over its measured base, with paired item bootstrap intervals.
 
-    The reference is fixed, as it has no predictions of its own here. Where every resample gives
-    the same difference, the interval is widened by what `n` items can show at all.
+    A reference without predictions is fixed; one with is drawn with the others. Where every
+    resample gives the same difference, the interval is widened by what `n` items can show at all.
 
     Args:
         tuned: statistics of the tuned model, shape (items, k).
@@ -176,10 +191,14 @@ def gain_interval(
         seed: for the bootstrap.
         direction: "min" turns differences round, so that a gain is always better.
         span: floor and ceiling of the metric.
+        measured: statistics of the reference model on the same items, in place of `reference`.
     """
     sign = 1.0 if direction == "max" else -1.0
     after, before = (float(values(item.sum(axis=0))) for item in (tuned, base))
-    boot_after, boot_before = _paired(tuned, base, values, seed)
+    models = [tuned, base] if measured is None else [tuned, base, measured]
+    boot_after, boot_before, *boot_reference = _joint(models, values, seed)
+    if measured is not None:
+        reference = float(values(measured.sum(axis=0)))
     delta_ci = bootstrap(sign * (boot_after - boot_before), method="paired bootstrap")
     if delta_ci.high <= delta_ci.low:
         least = (span[1] - span[0]) * (wilson(0, len(tuned)).high)
@@ -189,7 +208,8 @@ def gain_interval(
     if reference is not None and reference != before:
         value = gain(after, before, reference)
         scale = sign * (reference - before)
-        ci = _gain_ci(boot_after, boot_before, reference, delta_ci, scale)
+        against = boot_reference[0] if boot_reference else reference
+        ci = _gain_ci(boot_after, boot_before, against, delta_ci, scale)
         weak = abs(reference - before) < 2 * half_width
     return Gain(
         value=value,
@@ -203,12 +223,12 @@ def gain_interval(
 
 
 def _gain_ci(
-    after: Floats, before: Floats, reference: float, delta_ci: Interval, scale: float
+    after: Floats, before: Floats, reference: Floats | float, delta_ci: Interval, scale: float
 ) -> Interval:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        draws = (after - before) / (reference - before)
+    draws = gain_draws(after, before, reference)
     draws = draws[np.isfinite(draws)]
-    found = bootstrap(draws, method="paired bootstrap, reference fixed") if len(draws) else None
+    how = "fixed" if isinstance(reference, float) else "measured"
+    found = bootstrap(draws, method=f"paired bootstrap, reference {how}") if len(draws) else None
     if found is not None and found.high > found.low:
         return found
     low, high = sorted((delta_ci.low / scale, delta_ci.high / scale))
@@ -233,54 +253,6 @@ def mean_interval(
     t = float(stdtrit(n - 1, 0.5 + level / 2)) if n > 1 else z
     half = sqrt(t * t * between + z * z * sampling_variance)
     return mean, Interval(low=mean - half, high=mean + half, level=level, method="seeds and items")
-
-
-def two_level(
-    by_seed: Sequence[Floats],
-    values: Values,
-    *,
-    seed: int,
-    span: tuple[float, float] = (0.0, 1.0),
-) -> Interval:
-    """The interval of the mean over seeds: seeds are resampled, and items within them.
-
-    All seeds were scored on the same items, so one draw of items serves all of them.
-
-    Args:
-        by_seed: statistics of each seed's model, all of shape (items, k).
-        values: the metric of summed statistics.
-        seed: of the generator.
-        span: floor and ceiling of the metric.
-    """
-    width, count = by_seed[0].shape[1], len(by_seed)
-    sums = resample(np.hstack(by_seed), seed)
-    drawn = np.stack([values(sums[:, i * width : (i + 1) * width]) for i in range(count)])
-    picked = np.random.default_rng([seed, 1]).integers(count, size=(count, drawn.shape[1]))
-    found = bootstrap(
-        np.take_along_axis(drawn, picked, axis=0).mean(axis=0), method="two-level bootstrap"
-    )
-    if found.high > found.low:
-        return found
-    mean = float(np.mean([values(item.sum(axis=0)) for item in by_seed]))
-    return _bounded(mean, len(by_seed[0]), span)
-
-
-def superiority(draws: Sequence[Floats], level: float = 0.95) -> list[tuple[int, int]]:
-    """Best and worst rank that each competitor may hold, by probability of superiority.
-
-    A competitor stands above another where more than `level` of its draws, a tie counting one
-    half, are greater. Those that nothing tells apart share their ranks: they are tied.
-
-    Args:
-        draws: bootstrap values of each, all of shape (B,); greater is better.
-        level: how sure it must be.
-    """
-    above = [[float((a > b).mean() + (a == b).mean() / 2) > level for b in draws] for a in draws]
-    count = range(len(draws))
-    return [
-        (1 + sum(above[j][i] for j in count), len(draws) - sum(above[i][j] for j in count))
-        for i in count
-    ]
 
 
 def ranks(scores: Sequence[float], *, direction: str = "max") -> list[float]:

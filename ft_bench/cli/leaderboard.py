@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ft_bench.cli._output import Output
-from ft_bench.cli.folder import runs_folder
+from ft_bench.cli.folder import find_run, runs_folder
+
+if TYPE_CHECKING:
+    from ft_bench.grader.sheets import Sheets
+    from ft_bench.sheet import ReferenceRun
 
 __all__ = ["show"]
 
@@ -22,22 +26,34 @@ def show(
     against: Annotated[
         str | None, typer.Option(help="paper: its rows beside yours, unranked.")
     ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(help="A run of the reference model: gains are paired with its predictions."),
+    ] = None,
+    cache_dir: Annotated[str | None, typer.Option(help="Public cache.")] = None,
+    private_dir: Annotated[str | None, typer.Option(help="Test splits.")] = None,
     format: Annotated[Shape, typer.Option(help="auto, human, md, json or csv.")] = "auto",
 ) -> int:
-    """Rank the runs whose cards lie in a folder."""
+    """Rank the runs whose cards lie in a folder, by what they said to each test item."""
     from ft_bench.report import leaderboard
+    from ft_bench.report.cards import read_cards
 
-    cards, skipped = leaderboard.read_cards(folder or runs_folder(None))
+    cards, skipped = read_cards(folder or runs_folder(None))
     published = None
     if against is not None:
         from ft_bench.report.paper import published_rows
 
         published = published_rows(against)
-    board = leaderboard.board(cards, published)
+    sheets = _sheets(cache_dir, private_dir)
+    references = [_reference(name, sheets) for name in reference or ()]
+    found = sheets.of(cards)
+    board = leaderboard.board(cards.values(), published, found, references)
     texts = {"md": leaderboard.board_markdown, "csv": leaderboard.board_csv}
     out = Output("human" if format in texts else format)  # type: ignore[arg-type]
     for name in skipped:
         out.say(f"skipped {name}")
+    for run, why in sheets.missing.items():
+        out.say(f"{run} stands on its card alone: {why}")
     text = (
         texts[format](board)
         if format in texts
@@ -45,3 +61,23 @@ def show(
     )
     out.data(json.loads(leaderboard.board_json(board)), text)
     return 0
+
+
+def _sheets(cache_dir: str | None, private_dir: str | None) -> Sheets:
+    from ft_bench.config import resolve
+    from ft_bench.grader.sheets import Sheets
+    from ft_bench.suite import homes
+
+    config, _ = resolve({"cache_dir": cache_dir, "private_dir": private_dir})
+    where = homes(config)
+    return Sheets(where.cache, where.private)
+
+
+def _reference(name: str, sheets: Sheets) -> ReferenceRun:
+    """The run of a reference model, by its folder or its id."""
+    from ft_bench.sheet import ReferenceRun
+    from ft_bench.store import read_card
+
+    path = find_run(name).card
+    card = read_card(path)
+    return ReferenceRun(card, sheets.of({path: card}).get(card.run_id))

@@ -6,13 +6,16 @@ import getpass
 import shutil
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ft_bench.cli._output import Format, Output
 from ft_bench.cli.folder import find_run
 from ft_bench.errors import IntegrityError, UsageError
+
+if TYPE_CHECKING:
+    from ft_bench.record import Card
 
 __all__ = ["review"]
 
@@ -59,6 +62,7 @@ def review(
         into.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(paths.card, into / f"{card.run_id}.json")
         shutil.copyfile(paths.review, into / f"{card.run_id}.review.json")
+        _copy_predictions(paths.root, card, into)
     _show(found, paths.root.name, out)
     return 0
 
@@ -77,6 +81,17 @@ def _refuse_unsound(root: Path, cache_dir: str | None, private_dir: str | None) 
             f"{root.name} cannot be accepted: {wrong[0].name} does not hold ({wrong[0].detail}); "
             f"see `ft-bench audit {root.name}`, or --reject it"
         )
+
+
+def _copy_predictions(root: Path, card: Card, into: Path) -> None:
+    """What a board compares item by item; the base's outputs are kept once for all its runs."""
+    from ft_bench.grader.sheets import PREDICTIONS, kept_name
+
+    folder = into / PREDICTIONS
+    folder.mkdir(exist_ok=True)
+    for score in (card.test, card.base_test):
+        if score.samples_sha256 and (root / score.samples).is_file():
+            shutil.copyfile(root / score.samples, folder / kept_name(score))
 
 
 def _show(found: object, run: str, out: Output) -> None:

@@ -31,6 +31,7 @@ from ft_bench.errors import (
     MessageRefused,
     ModelFailed,
     TokenRefused,
+    UnknownName,
 )
 from ft_bench.lab import MeteredLab
 from ft_bench.protocols import LLM
@@ -263,8 +264,12 @@ class SocketLab:
             return self._work[work]
 
     def _check_token(self, token: object) -> None:
-        given = token if isinstance(token, str) else ""
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), self.token.encode()):
+        """A message without any token is a mistake; one with another token came from elsewhere."""
+        if not isinstance(token, str) or not token:
+            raise MessageRefused(
+                "malformed", "a message has no token; send what FT_BENCH_TOKEN holds as its token"
+            )
+        if not hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode()):
             raise TokenRefused(
                 "the token is not this run's; send what FT_BENCH_TOKEN holds in this run"
             )
@@ -283,6 +288,8 @@ class SocketLab:
                 self.fatal = self.fatal or error
             case JobFailed(kind="POLICY"):
                 self._count_overrun(error)
+            case UnknownName(noun="verb"):
+                self._note("malformed-messages", str(error))
             case _:
                 pass
 

@@ -15,15 +15,11 @@ from pydantic import BaseModel, ConfigDict
 
 from ft_bench.digest import canonical_json
 from ft_bench.record import Card
+from ft_bench.report.contest import Contest, Row, ranked
 from ft_bench.report.figures import limits
 from ft_bench.report.headline import Headline, headlines
-from ft_bench.report.standing import (
-    Standing,
-    base_standing,
-    ranked,
-    reference_standing,
-    standing,
-)
+from ft_bench.report.standing import Standing, base_standing, reference_standing
+from ft_bench.sheet import ReferenceRun, Sheet
 from ft_bench.suite import SUITES
 
 __all__ = ["Board", "Conditions", "Table", "board"]
@@ -70,22 +66,28 @@ class Board(_Record):
 
 
 def board(
-    cards: Iterable[Card], published: Mapping[str, Sequence[Standing]] | None = None
+    cards: Iterable[Card],
+    published: Mapping[str, Sequence[Standing]] | None = None,
+    sheets: Mapping[str, Sheet] | None = None,
+    references: Sequence[ReferenceRun] = (),
 ) -> Board:
     """Group, average over seeds, and rank.
 
     Args:
         cards: of any runs.
         published: rows to stand beside them, unranked, by task.
+        sheets: by run id, the per-item statistics of cards whose predictions are at hand.
+        references: runs of reference models; the first that fits a table is used.
     """
     groups: dict[Conditions, list[Card]] = defaultdict(list)
     for card in cards:
         groups[_conditions(card)].append(card)
     beside = published or {}
-    tables = [
-        _table(key, groups[key], beside.get(key.task, ())) for key in sorted(groups, key=_order)
+    judged = [
+        _table(key, groups[key], beside.get(key.task, ()), sheets or {}, references)
+        for key in sorted(groups, key=_order)
     ]
-    return Board(tables=tuple(tables), headlines=tuple(_headlines(tables)))
+    return Board(tables=tuple(table for table, _ in judged), headlines=tuple(_headlines(judged)))
 
 
 def _conditions(card: Card) -> Conditions:
@@ -96,20 +98,28 @@ def _order(conditions: Conditions) -> tuple[str, ...]:
     return tuple(str(value) for value in conditions.model_dump().values())
 
 
-def _table(conditions: Conditions, cards: Sequence[Card], published: Sequence[Standing]) -> Table:
+def _table(
+    conditions: Conditions,
+    cards: Sequence[Card],
+    published: Sequence[Standing],
+    sheets: Mapping[str, Sheet],
+    references: Sequence[ReferenceRun],
+) -> tuple[Table, list[Row]]:
+    """A table, and its ranked rows with their draws."""
     by_setting: dict[_Key, list[Card]] = defaultdict(list)
     for card in cards:
         by_setting[_setting(card)].append(card)
-    rows = [standing(name, by_setting[key]) for key, name in _names(by_setting).items()]
-    reference = reference_standing(cards)
-    rows += [base_standing(cards), *([reference] if reference else []), *published]
+    run = next((run for run in references if run.judges(cards[0])), None)
+    contest = Contest(cards, sheets, run)
+    rows = [contest.row(name, by_setting[key]) for key, name in _names(by_setting).items()]
+    reference = reference_standing(cards, run)
+    others = [base_standing(cards), *([reference] if reference else []), *published]
     direction = cards[0].direction
-    return Table(
-        conditions=conditions,
-        metric=cards[0].metric,
-        direction=direction,
-        rows=ranked(rows, direction),
+    able, standings = ranked(rows, others, direction)
+    table = Table(
+        conditions=conditions, metric=cards[0].metric, direction=direction, rows=standings
     )
+    return table, able
 
 
 def _setting(card: Card) -> _Key:
@@ -133,15 +143,12 @@ def _names(settings: dict[_Key, list[Card]]) -> dict[_Key, str]:
     return names
 
 
-def _headlines(tables: Sequence[Table]) -> list[Headline]:
+def _headlines(judged: Sequence[tuple[Table, list[Row]]]) -> list[Headline]:
     """For each suite and set of shared conditions; the last version of a task counts."""
-    found: dict[tuple[str, ...], dict[str, dict[str, Standing]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
-    for table in sorted(tables, key=lambda table: _version(table.conditions.task_version)):
-        for row in table.rows:
-            if row.rank is not None:
-                found[table.conditions.shared()][row.name][table.conditions.task] = row
+    found: dict[tuple[str, ...], dict[str, dict[str, Row]]] = defaultdict(lambda: defaultdict(dict))
+    for table, rows in sorted(judged, key=lambda pair: _version(pair[0].conditions.task_version)):
+        for row in rows:
+            found[table.conditions.shared()][row.standing.name][table.conditions.task] = row
     return [
         line
         for suite, tasks in SUITES.items()

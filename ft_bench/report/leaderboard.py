@@ -1,86 +1,52 @@
-"""Leaderboard: cards read from a folder, and a board of them as text, Markdown, CSV and JSON."""
+"""Leaderboard: a board as text, Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
-from ft_bench.errors import DataMissing
-from ft_bench.record import Card, Interval
+from ft_bench.integrity import flag_words
+from ft_bench.record import Interval
 from ft_bench.report.board import Board, Conditions, Table, board
 from ft_bench.report.cells import columns, plain, width_of, wrap
 from ft_bench.report.figures import interval, metric_name, number, percent, seconds, signed
 from ft_bench.report.headline import Headline
-from ft_bench.report.standing import Standing
-from ft_bench.store import read_card, read_review
+from ft_bench.report.standing import UNSCORED, Standing
 
-__all__ = [
-    "Board",
-    "board",
-    "board_csv",
-    "board_json",
-    "board_markdown",
-    "board_text",
-    "read_cards",
-]
+__all__ = ["Board", "board", "board_csv", "board_json", "board_markdown", "board_text"]
 
-_MOST_BYTES = 4_000_000
-_REVIEW = ".review.json"
 _HEADER = ("agent", "rank", "score", "95% interval", "gain", "gain 95%", "delta", "seeds", "device")
-_SUITE_HEADER = ("agent", "rank", "tasks", "median gain", "mean rank")
+_SUITE_HEADER = ("agent", "rank", "tasks", "median gain", "gain 95%", "mean rank")
 _NUMERIC = range(1, 9)
 _LEGEND = (
-    "A range of ranks: intervals overlap and do not tell the rows apart. ~ weak denominator. "
-    "Base, reference and published rows are not ranked; tables differ in their conditions and "
-    "are not comparable."
+    "Intervals over seeds and items; one seed's are of its items alone. A range of ranks: nothing "
+    "tells the rows apart with 95% probability. ~ weak denominator. Base, reference and published "
+    "rows are not ranked; tables differ in their conditions and are not comparable."
 )
-
-
-def read_cards(folder: Path) -> tuple[list[Card], list[str]]:
-    """The cards in a folder, as `<name>.json` or `<run>/card.json`, and what was skipped and why.
-
-    A run found twice counts once; one that was rejected by `ft-bench runs review` says so.
-    """
-    cards: dict[str, Card] = {}
-    skipped = []
-    for path in sorted({*folder.glob("*.json"), *folder.glob("*/card.json")}):
-        name = path.relative_to(folder).as_posix()
-        if name.endswith(_REVIEW):
-            continue
-        try:
-            card = _read(path)
-        except DataMissing as missing:
-            skipped.append(f"{name}: {str(missing).removeprefix(f'{path} ')}")
-            continue
-        if card.run_id in cards:
-            skipped.append(f"{name}: the run {card.run_id} was found before")
-            continue
-        cards[card.run_id] = card
-    return list(cards.values()), skipped
-
-
-def _read(path: Path) -> Card:
-    if not path.is_file():
-        raise DataMissing("is not a file")
-    if path.stat().st_size > _MOST_BYTES:
-        raise DataMissing(f"is larger than a card can be ({path.stat().st_size:,} bytes)")
-    card = read_card(path)
-    beside = path.with_name("review.json") if path.name == "card.json" else None
-    review = read_review(beside or path.with_name(path.stem + _REVIEW))
-    if review is not None and review.verdict == "rejected":
-        return card.model_copy(
-            update={"status": "rejected", "flags": (*card.flags, f"rejected: {review.reason}")}
-        )
-    return card
+_WITHOUT = (
+    "† without its stored predictions: intervals and rank follow from those on its cards, and it "
+    "is not compared item by item."
+)
 
 
 def _rank(row: Standing) -> str:
     if row.rank is None:
         return row.status if row.kind == "agent" else "–"
-    span = f" ({row.rank_low}–{row.rank_high})" if row.tied else ""
-    return f"{row.rank:g}{span}"
+    return _places(row.rank_low, row.rank_high)
+
+
+def _places(low: int | None, high: int | None) -> str:
+    return f"{low}" if low == high else f"{low}–{high}"
+
+
+def _marked(row: Standing) -> str:
+    """The name with a mark for flags and one for missing predictions."""
+    return row.name + (" !" if row.flags else "") + (" †" if _without(row) else "")
+
+
+def _without(row: Standing) -> bool:
+    return row.kind == "agent" and row.basis == "card" and row.status not in UNSCORED
 
 
 def _ends(ci: Interval | None) -> str:
@@ -95,7 +61,7 @@ def _cells(row: Standing) -> tuple[str, ...]:
     """The cells of a row in the order of the header."""
     weak = "~" if row.weak else ""
     return (
-        row.name + (" !" if row.flags else ""),
+        _marked(row),
         _rank(row),
         number(row.score),
         _ends(row.score_ci),
@@ -108,11 +74,11 @@ def _cells(row: Standing) -> tuple[str, ...]:
 
 
 def _suite_cells(row: Headline) -> tuple[str, ...]:
-    rank = "incomplete" if row.rank is None else f"{row.rank:g}"
+    rank = "incomplete" if row.rank is None else _places(row.rank_low, row.rank_high)
     weak = f" ({row.weak} weak)" if row.weak else ""
     mean_rank = "–" if row.mean_rank is None else f"{row.mean_rank:.1f}"
     gain = percent(row.median_gain, sign=True) + weak
-    return row.name, rank, f"{row.tasks}/{row.of}", gain, mean_rank
+    return row.name, rank, f"{row.tasks}/{row.of}", gain, _percents(row.gain_ci), mean_rank
 
 
 def _title(table: Table) -> str:
@@ -154,8 +120,23 @@ def board_text(board: Board, width: int = 80) -> str:
     for table in board.tables:
         lines += [*wrap(_title(table), width), *wrap(_conditions(table.conditions), width), ""]
         lines += _fitting([_HEADER, *map(_cells, table.rows)], width)
+        lines += [line for note in _notes(table) for line in wrap(note, width)]
         lines.append("")
-    return "\n".join([*lines, *wrap(_LEGEND, width)]) + "\n"
+    for text in _legend(board):
+        lines += wrap(text, width)
+    return "\n".join(lines) + "\n"
+
+
+def _notes(table: Table) -> list[str]:
+    """What the flags of a table's rows say."""
+    return [
+        f"! {row.name}: {'; '.join(map(flag_words, row.flags))}" for row in table.rows if row.flags
+    ]
+
+
+def _legend(board: Board) -> list[str]:
+    without = any(_without(row) for table in board.tables for row in table.rows)
+    return [_LEGEND, _WITHOUT] if without else [_LEGEND]
 
 
 def _fitting(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
@@ -177,7 +158,8 @@ def board_markdown(board: Board) -> str:
     for table in board.tables:
         lines += [f"### {_escape(_title(table))}", "", _escape(_conditions(table.conditions)), ""]
         lines += [*_grid([_HEADER, *map(_cells, table.rows)]), ""]
-    return "\n".join([*lines, _escape(_LEGEND)]) + "\n"
+        lines += [f"{_escape(note)}\n" for note in _notes(table)]
+    return "\n".join([*lines, *map(_escape, _legend(board))]) + "\n"
 
 
 def _grid(rows: Sequence[tuple[str, ...]]) -> list[str]:

@@ -50,7 +50,7 @@ FLOORS: tuple[set[str], ...] = (
         "control",
     },
     {"client", "integrity", "lineage"},
-    {"protocols", "job", "download", "wire"},
+    {"protocols", "job", "download", "wire", "draws", "sheet"},
     {"record", "plan", "task", "budget", "stats", "tree", "steering", "weights"},
     {"digest", "files"},
     {"errors"},

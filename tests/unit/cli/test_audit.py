@@ -78,10 +78,13 @@ def test_an_accepted_card_goes_into_a_folder_of_cards(run: _Run, tmp_path: Path)
     ended = run("runs", "review", run.name, "--accept", "--reason", "ok", "--into", str(board))
     assert ended.code == 0
     assert sorted(path.name for path in board.iterdir()) == [
+        "predictions",
         f"{run.name}.json",
         f"{run.name}.review.json",
     ]
-    shown = run.cli("leaderboard", str(board))
+    homes = run.bench.homes
+    places = ("--cache-dir", str(homes.cache), "--private-dir", str(homes.private))
+    shown = run.cli("leaderboard", str(board), *places)
     assert shown.err == ""
     rows = {row["kind"]: row for row in shown.json()["tables"][0]["rows"]}
     assert rows["agent"]["rank"] == 1.0

@@ -27,6 +27,7 @@ from ft_bench.errors import (
     TokenRefused,
     UsageError,
 )
+from ft_bench.integrity import is_void
 from ft_bench.job import TrainJob
 from ft_bench.lab import MeteredLab
 from ft_bench.protocols import LLM, Reply, ToolCall
@@ -307,7 +308,27 @@ def test_a_malformed_message_gets_one_clear_error(served: Served, sent: bytes, w
     assert served.flags() == ["malformed-messages"]
 
 
-@pytest.mark.parametrize("token", ["", "x", None, 5, ["a"], "\ud800"])
+@pytest.mark.parametrize("token", ["", None, 5, ["a"], {}])
+def test_a_message_without_a_token_is_malformed_and_no_theft(served: Served, token: object) -> None:
+    stream = served.raw()
+    for message in ({"token": token, "verb": "brief"}, {"verb": "brief"}):
+        answer = answer_to(stream, json.dumps(message).encode() + b"\n")
+        assert (answer["ok"], answer["error"]["kind"]) == (False, "MessageRefused")
+        assert "FT_BENCH_TOKEN" in answer["error"]["message"]
+    good = {"token": served.server.token, "verb": "budget"}
+    assert answer_to(stream, json.dumps(good).encode() + b"\n")["ok"]
+    assert served.flags() == ["malformed-messages"]
+    assert not is_void(served.flags())
+    stream.close()
+
+
+def test_an_unknown_verb_is_shown_on_the_card(served: Served) -> None:
+    with pytest.raises(UsageError, match="did you mean 'train'"):
+        served.ask("trian")
+    assert served.flags() == ["malformed-messages"]
+
+
+@pytest.mark.parametrize("token", ["x", "x" * 43, "\ud800"])
 def test_another_token_opens_nothing(served: Served, token: object) -> None:
     stream = served.raw()
     answer = answer_to(stream, json.dumps({"token": token, "verb": "brief"}).encode() + b"\n")

