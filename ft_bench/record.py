@@ -201,6 +201,8 @@ class Diagnosis(_Record):
 
     `item_delta` is the interval of the mean item value against the parent's, by the paired
     bootstrap; `report` is the whole in Markdown, as it stands in the node's `diagnosis.md`.
+    `named_by` says who gave the groups their labels where a language model was to, or why it did
+    not.
     """
 
     fixed: int = 0
@@ -212,6 +214,7 @@ class Diagnosis(_Record):
     text: str = ""
     item_delta: Interval | None = None
     groups: tuple[CaseGroup, ...] = ()
+    named_by: str = ""
     contrasts: tuple[Contrast, ...] = ()
     determinants: tuple[Determinant, ...] = ()
     report: str = ""

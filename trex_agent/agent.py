@@ -21,6 +21,7 @@ from trex_agent.executor.conversation import Bounds
 from trex_agent.executor.ladder import Confinement, Rung, executor_of
 from trex_agent.executor.openhands import Remote
 from trex_agent.insights import insights
+from trex_agent.naming import namer
 from trex_agent.open_space import Look, open_look
 from trex_agent.research import Scholar
 from trex_agent.researcher import Researcher
@@ -36,7 +37,8 @@ class TrexOptions(BaseModel):
     `confirm_top` configurations are trained under `confirm_seeds` fresh seeds at the end;
     no training may cost over `max_work` times the baseline's rows seen; `patience` ends the
     search after so many nodes without a new best, `failures` after so many failed ones in a row;
-    `diagnosis` "metrics" compares scores alone and looks at no bad case.
+    `diagnosis` "metrics" compares scores alone and looks at no bad case; groups of bad cases are
+    named by the language model where the backend is one (`labels` "auto"), or by their terms.
     `researcher` is who plans: the language model where the backend is one ("auto"), or rules.
     `executor` is who carries nodes out; one with a language model talks for at most `rounds` of
     `turns` each and `executor_tokens` a node, and its commands run in `sandbox`. Without `aidp`
@@ -56,6 +58,7 @@ class TrexOptions(BaseModel):
     max_work: float = Field(default=3.0, gt=0)
     surrogate: bool = True
     diagnosis: Depth = "full"
+    labels: Literal["auto", "terms"] = "auto"
     researcher: Literal["auto", "rules"] = "auto"
     executor: Rung = "recipe"
     aidp: bool = True
@@ -140,13 +143,15 @@ class Trex:
         return Scholar(lab, self.backend, rules, max_work=options.max_work, aidp=options.aidp)
 
     def _look(self, lab: Lab, node: int) -> Diagnosis:
-        return diagnose(lab, node, self.options.diagnosis)
+        if self.backend is None or self.options.labels == "terms":
+            return diagnose(lab, node, self.options.diagnosis)
+        return diagnose(lab, node, self.options.diagnosis, namer(lab, self.backend, node))
 
     def _submit(self, lab: Lab) -> None:
         chosen = verdict(lab.tree, self.options.confirm_top)
         if chosen is not None:
             lab.submit(*chosen)
-            lab.agree("insights", lambda: insights(lab.tree))
+        lab.agree("insights", lambda: insights(lab.tree))
 
     def _search(self, lab: Lab, researcher: Researcher | Scholar) -> None:
         select = policy(self.options.search)

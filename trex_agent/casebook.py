@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ft_bench.plan import Change, changes
-from ft_bench.record import CaseGroup, Contrast, Determinant, Diagnosis
+from ft_bench.record import Contrast, Determinant, Diagnosis
 from ft_bench.tree import Node, Tree
 from trex_agent.cases import Case
 from trex_agent.transition import before_of
@@ -33,7 +33,7 @@ def casebook(tree: Tree, node: Node, found: Diagnosis, cases: Sequence[Case]) ->
         *_items(found),
         *_variants(found.contrasts),
         *_findings(found),
-        *_groups(found.groups, {case.question.id: case for case in cases}),
+        *_groups(found, {case.question.id: case for case in cases}),
         *_determinants(found.determinants),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -99,11 +99,13 @@ def _findings(found: Diagnosis) -> Iterator[str]:
         yield "\n".join(f"- {one.name}: {_line(one.text)}" for one in found.findings)
 
 
-def _groups(groups: Sequence[CaseGroup], cases: Mapping[str, Case]) -> Iterator[str]:
-    if not groups:
+def _groups(found: Diagnosis, cases: Mapping[str, Case]) -> Iterator[str]:
+    if not found.groups:
         return
     yield "## Bad cases"
-    for number, group in enumerate(groups, start=1):
+    if found.named_by:
+        yield f"Named by {_line(found.named_by, 300)}."
+    for number, group in enumerate(found.groups, start=1):
         broken = f", {group.broken:,} of them right at the parent" if group.broken else ""
         yield f"### {number}. {_line(group.label, 200)}: {group.items:,} items{broken}"
         yield "\n".join(f"- {one.name}: {_line(one.text)}" for one in group.causes)

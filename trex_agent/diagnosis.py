@@ -29,12 +29,15 @@ NEW_BEST = 0.9
 _NAMED = 2
 Verdict = Literal["baseline", "new best", "tie", "worse", "failed"]
 Depth = Literal["full", "metrics"]
-Label = Callable[[Sequence[CaseGroup], Sequence[Case]], Sequence[CaseGroup]]
-"""Gives groups of bad cases names that read better; must return as many, in the same order."""
+Label = Callable[[Sequence[CaseGroup], Sequence[Case]], tuple[Sequence[CaseGroup], str]]
+"""Gives groups of bad cases names that read better: as many, in the same order, and who named them,
+or why nobody did."""
 
 
-def _as_found(groups: Sequence[CaseGroup], cases: Sequence[Case]) -> Sequence[CaseGroup]:
-    return groups
+def _as_found(
+    groups: Sequence[CaseGroup], cases: Sequence[Case]
+) -> tuple[Sequence[CaseGroup], str]:
+    return groups, ""
 
 
 def incumbent(lab: Lab) -> tuple[Node, Outcome] | None:
@@ -109,7 +112,7 @@ def _bad_cases(
     items, before = lab.items(model), lab.items(before_of(lab.tree, here)[0])
     flips = flips_of(items, before)
     seed = derive_seed(lab.brief.seed, "groups", here.id)
-    groups = label(group_cases(lab, cases, frozenset(flips.broken), seed), cases)
+    groups, named_by = label(group_cases(lab, cases, frozenset(flips.broken), seed), cases)
     findings = (*_item_findings(items), *pool_findings(groups, len(cases)))
     return {
         "fixed": len(flips.fixed),
@@ -117,6 +120,7 @@ def _bad_cases(
         "still_wrong": len(flips.still_wrong),
         "item_delta": item_delta(lab, model, items, before),
         "groups": tuple(groups),
+        "named_by": named_by,
         "findings": (*findings, *found.findings),
     }
 

@@ -54,13 +54,17 @@ def told_json(data: Any) -> Answer:
 
 
 def trex_researcher(asked: Asked) -> Answer | None:
-    """TREX's Researcher: a research brief, tools, a strategy, a plan."""
+    """TREX's Researcher: a research brief, tools, a strategy, a plan, names of bad cases."""
     if not asked.system.startswith("You are the Researcher of TREX"):
         return None
     question = _question(asked)
     if question.startswith("# Requirement analysis"):
         needs = {"data_needs": ["clean rows"], "constraints": ["train on the pool alone"]}
         return told_json({"goal": "answer as the pool's clean rows do", **needs})
+    if question.startswith("# Bad cases"):
+        found = re.findall(r"^group (\d+): (\d+) items", question, re.MULTILINE)
+        names = [{"group": int(n), "name": f"kind {n}, seen {items} times"} for n, items in found]
+        return told_json({"names": names})
     if question.startswith("# Node"):
         node = int(question.split()[2].rstrip(":"))
         planning = "write the plan" in question.splitlines()[0]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ft_bench.plan import ExperimentPlan
@@ -21,11 +21,15 @@ from trex_agent.executor.recipe import run_node, run_plain
 from trex_agent.executor.shell import Shell
 from trex_agent.executor.tools import MOST_SECONDS, Toolbox
 from trex_agent.executor.workspace import Workspace
+from trex_agent.insights import insights
+from trex_agent.memory import memory
 from trex_agent.prompts import render
 
 __all__ = ["Code", "close", "instruction", "node_folder"]
 
 LIMITS = Limits(memory_bytes=4 << 30, processes=256, file_bytes=512 << 20, disk_bytes=1 << 30)
+MEMORY_TOKENS = 3_000
+"""What an instruction shows of the tree at most; the Researcher sees 8,000 tokens of it."""
 _WITHOUT = Path(__file__).parent / "without_aidp"
 
 
@@ -108,7 +112,7 @@ def node_folder(brief: Brief, node: int) -> Workspace:
 
 
 def instruction(lab: Lab, node: int) -> str:
-    """The Researcher's first instruction: the plan in words and as data, and what it builds on."""
+    """The Researcher's first instruction: the plan in words and as data, and what is known."""
     brief, entry = lab.brief, lab.tree.node(node)
     return render(
         "executor_round",
@@ -125,6 +129,7 @@ def instruction(lab: Lab, node: int) -> str:
         recipe=entry.plan.recipe.model_dump_json(indent=1, exclude_none=True),
         variants=_variants(entry.plan),
         parent=_parent(lab, entry),
+        known=_known(lab, entry),
     )
 
 
@@ -147,6 +152,23 @@ def _parent(lab: Lab, entry: Node) -> str:
     scored = f"scored {value:.4f}" if value is not None else "has no score"
     said = parent.diagnosis.text if parent.diagnosis else ""
     return f"Node {parent.id}, {parent.plan.objective!r}, {scored}. {said}".strip()
+
+
+def _known(lab: Lab, entry: Node) -> str:
+    """The memory at the node that the plan refines, within the Executor's share; kept for people.
+
+    The plan itself, which the tree holds already, is left out.
+    """
+    if entry.parent is None:
+        return "Nothing yet: this is the first node."
+    nodes = {name: node for name, node in lab.tree.nodes.items() if name != entry.id}
+    tree = replace(lab.tree, nodes=nodes)
+    rules = [*insights(tree), *lab.brief.insights]
+    known = memory(
+        tree, entry.parent, limit=MEMORY_TOKENS, insights=rules, notes=tree.steering.notes
+    )
+    lab.keep(entry.id, "executor_context.md", known)
+    return known
 
 
 def close(lab: Lab, node: int, ending: Ending, *, aidp: bool) -> None:

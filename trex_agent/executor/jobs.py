@@ -184,7 +184,7 @@ def _rows(lines: Iterable[bytes], most: int) -> Iterator[bytes]:
 def _row(line: bytes, number: int) -> bytes:
     try:
         row = json.loads(line)
-    except ValueError as cause:
+    except (ValueError, RecursionError) as cause:
         raise WorkspaceError(f"line {number} is no JSON: {cause}") from cause
     texts = [row.get(name) for name in ("prompt", "answer")] if isinstance(row, dict) else []
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):

@@ -256,7 +256,7 @@ def _submission(data: bytes | None) -> dict[str, str | None]:
     """
     try:
         given = json.loads(data or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(given, dict):
         return {}

@@ -65,7 +65,7 @@ def arguments_of(text: str) -> dict[str, Any] | None:
     """A call's arguments, None where they are no JSON object."""
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return given if isinstance(given, dict) else None
 

@@ -120,7 +120,10 @@ def json_in(text: str) -> Any:
     start, end = text.find("{"), text.rfind("}")
     if not blocks and (start < 0 or end < start):
         raise ValueError("there is no JSON object in it; expected one in a ```json block")
-    return json.loads(blocks[-1] if blocks else text[start : end + 1])
+    try:
+        return json.loads(blocks[-1] if blocks else text[start : end + 1])
+    except RecursionError as cause:
+        raise ValueError("its JSON is nested too deeply") from cause
 
 
 def _fault(reply: Reply, wrong: Exception) -> str:
@@ -141,7 +144,7 @@ def _kept(message: dict[str, Any]) -> dict[str, Any]:
     for call in message.get("tool_calls", ()):
         try:
             json.loads(call["function"]["arguments"])
-        except ValueError:
+        except (ValueError, RecursionError):
             call["function"]["arguments"] = "{}"
     if not message["content"] and not message.get("tool_calls"):
         message["content"] = "(nothing)"

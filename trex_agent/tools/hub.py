@@ -67,7 +67,7 @@ def _json(url: str, query: dict[str, str | int]) -> Any:
     body = get("Hugging Face", url, query, _headers())
     try:
         return json.loads(body)
-    except ValueError as cause:
+    except (ValueError, RecursionError) as cause:
         raise ToolRefused("Hugging Face's answer is no JSON; go on without it.") from cause
 
 

@@ -56,6 +56,22 @@ def test_the_last_rules_of_finished_runs_of_other_tasks_are_read(tmp_path: Path)
     assert found.digest == read_earlier(folder, "toy").digest != read_earlier(folder, "mini").digest
 
 
+@pytest.mark.parametrize("limit", [{}, {"device_seconds": 20.0}])
+@pytest.mark.parametrize("confirm_top", ["0", "1"])
+def test_a_finished_run_leaves_its_rules(
+    tmp_path: Path, limit: dict[str, float], confirm_top: str
+) -> None:
+    """Also where nothing is confirmed, and where the budget ends in the middle of the search."""
+    bench = Bench(tmp_path)
+    budget = Budget.model_validate({"iterations": 2, **limit})
+    card = bench.run(Trex, options={**QUICK, "confirm_top": confirm_top}, budget=budget)
+    assert card.status == "complete"
+    assert ("budget" in card.stop_reason) is bool(limit)
+    found = read_earlier(tmp_path / "runs", "another task")
+    assert found.runs == (card.run_id,)
+    assert {rule["task"] for rule in found.rules} == {"toy"}
+
+
 def test_a_folder_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no folder"):
         read_earlier(tmp_path / "nowhere", "toy")

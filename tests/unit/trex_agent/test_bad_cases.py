@@ -182,13 +182,15 @@ def test_hostile_text_stays_text_in_the_report(brief: Make) -> None:
 
 
 def test_a_better_label_may_come_from_elsewhere(two_kinds: Seen) -> None:
-    def named(groups: Sequence[CaseGroup], cases: Sequence[Case]) -> list[CaseGroup]:
-        return [group.model_copy(update={"label": f"kind {n}"}) for n, group in enumerate(groups)]
+    def named(groups: Sequence[CaseGroup], cases: Sequence[Case]) -> tuple[list[CaseGroup], str]:
+        made = [group.model_copy(update={"label": f"kind {n}"}) for n, group in enumerate(groups)]
+        return made, "a person"
 
     found = look(two_kinds, label=named)
     assert found.groups[0].label == "kind 0"
     assert "kind 0 (" in found.text
     assert "### 1. kind 0" in found.report
+    assert "Named by a person." in found.report
 
 
 def test_the_same_look_gives_the_same_words(two_kinds: Seen) -> None:

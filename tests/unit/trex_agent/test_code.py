@@ -20,9 +20,10 @@ from ft_bench.plan import DataRecipe, ExperimentPlan, Operation, Source, Variant
 from ft_bench.testing.bench import Bench
 from ft_bench.testing.cluster import FakeCluster, Killed
 from ft_bench.testing.records import plan
-from trex_agent.executor.code import Code
+from trex_agent.executor.code import MEMORY_TOKENS, Code
 from trex_agent.executor.conversation import Bounds
 from trex_agent.executor.recipe import carry_out
+from trex_agent.memory import tokens_of
 from trex_agent.researcher import tried
 
 ROWS = [{"prompt": f"Review {n}: good film", "answer": "positive"} for n in range(20)]
@@ -330,6 +331,30 @@ def test_aidp_is_there_or_not_in_prompt_and_sandbox(tmp_path: Path, aidp: bool) 
         assert tools(lab)[1]["ok"] is aidp
         kinds = [failure.failure for failure in lab.tree.node(0).failures()]
         assert kinds == ([] if aidp else ["PLAN_INVALID"])
+
+
+def test_an_instruction_shows_what_the_tree_knows(tmp_path: Path) -> None:
+    """The memory at the parent, within the Executor's share, and kept with the node."""
+    script = Script([[("submit_job", {"variant": 0})], [finish()]])
+    with opened(tmp_path) as lab:
+        carry_out(lab, lab.propose(None, plan(1e-4)), run=code(script))
+        carry_out(lab, lab.propose(0, child(2e-4, "an earlier try")), run=code(script))
+        carry_out(lab, lab.propose(0, child(3e-4, "the node itself")), run=code(script))
+        root, _, last = (
+            events(lab, "agreed", f"executor {n}.1")[0].value["text"] for n in range(3)
+        )
+        assert "Nothing yet: this is the first node." in root
+        kept = (lab.paths.node(2) / "executor_context.md").read_text("utf-8")
+        assert kept in last
+        assert "## From the root to the parent" in kept
+        assert "an earlier try" in kept
+        assert "the node itself" not in kept
+        assert tokens_of(kept) <= MEMORY_TOKENS
+        assert not (lab.paths.node(0) / "executor_context.md").exists()
+
+
+def child(lr: float, objective: str) -> ExperimentPlan:
+    return plan(lr, strategy="adjust_training_scheme", objective=objective)
 
 
 def test_the_prompt_is_within_its_limit(tmp_path: Path) -> None:
