@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -18,7 +17,6 @@ from typing import Any, Literal, TypeVar
 from ft_bench import registry
 from ft_bench.adopt import adopt_model
 from ft_bench.audit import Reference, tolerated
-from ft_bench.budget import Budget
 from ft_bench.control import add_note, read_notes, read_orders
 from ft_bench.dataset import Datasets
 from ft_bench.digest import derive_seed, digest
@@ -26,20 +24,18 @@ from ft_bench.errors import FailureKind, JobFailed, PlanInvalid, PlanRefused, Us
 from ft_bench.files import write_json, write_text
 from ft_bench.job import (
     OUTCOME_FILE,
-    EvaluateJob,
     Job,
     JobOutcome,
     ModelRef,
     Training,
-    TrainJob,
     finished,
     read_outcome,
 )
 from ft_bench.ledger import Ledger
 from ft_bench.outcome import filed, read_items, read_samples, score_of, statistics_of
 from ft_bench.plan import DataRecipe, ExperimentPlan, Variant, check_plan
-from ft_bench.prepare import Prepared, read_rows
-from ft_bench.protocols import Approve, Brief, Cluster, Row, Scorer
+from ft_bench.prepare import read_rows
+from ft_bench.protocols import Approve, Brief, Cluster, Row
 from ft_bench.record import (
     Agreed,
     Built,
@@ -57,6 +53,7 @@ from ft_bench.record import (
     Trained,
     Usage,
 )
+from ft_bench.setting import Setting, brief_of, evaluate_job, train_job
 from ft_bench.stats import probability_better
 from ft_bench.steering import Steering
 from ft_bench.tree import Node, Tree
@@ -73,24 +70,6 @@ Phase = Literal["plan", "build", "train", "evaluate"]
 def model_id(node: int, variant: int, replica: int = 0) -> str:
     """The name of a trained model: "n3v1", and "n3v1r2" for its second confirmation."""
     return f"n{node}v{variant}" + (f"r{replica}" if replica else "")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is fixed before any work: the task, its data, the base model, seed and budget."""
-
-    data: Prepared
-    scorer: Scorer
-    base: ModelRef
-    base_name: str
-    base_parameters: int
-    seed: int
-    budget: Budget
-    job_seconds: float = 3600.0
-    batch_size: int = 64
-    trainer: str = "trl"
-    generator: str = "transformers"
-    insights: tuple[Mapping[str, Any], ...] = ()
 
 
 class MeteredLab:
@@ -122,26 +101,9 @@ class MeteredLab:
     @cached_property
     def brief(self) -> Brief:
         """The task, its data and the limits."""
-        spec, budget = self.setting.data.spec, self.setting.budget
         workspace = self.paths.root / "workspace"
         workspace.mkdir(exist_ok=True)
-        return Brief(
-            task=spec.id,
-            text=spec.brief,
-            metric=spec.metric,
-            train=self.setting.data.train,
-            validation=self.setting.data.validation,
-            rows={split: self.setting.data.rows[split] for split in ("train", "validation")},
-            base_model=self.setting.base_name,
-            base_parameters=self.setting.base_parameters,
-            workspace=workspace,
-            seed=self.setting.seed,
-            slots=self.cluster.slots,
-            max_samples=min(spec.max_samples, budget.samples),
-            max_variants=budget.variants,
-            iterations=budget.iterations,
-            insights=self.setting.insights,
-        )
+        return brief_of(self.setting, workspace, self.cluster.slots)
 
     @property
     def tree(self) -> Tree:
@@ -293,7 +255,8 @@ class MeteredLab:
                 return _answer(known, Trained)
             recipe, scheme = self._configuration(node, variant)
             built = self._dataset(node, dataset, recipe)
-            job = self._train_job(node, variant, replica, scheme, built)
+            place = (node, variant, replica)
+            job = train_job(self.setting, self.paths, place, scheme, built)
         outcome = self._run(job, f"Training {model}")
         weights = _weights(outcome)
         with self.ledger.lock:
@@ -368,7 +331,8 @@ class MeteredLab:
             if (known := self.ledger.show(key)) is not None:
                 return _answer(known, Evaluated)
             trained = None if model == BASE else self._trained(model)
-            job = self._evaluate_job(model, trained)
+            out = self.paths.root / trained.path / "validation" if trained else self.paths.base
+            job = evaluate_job(self.setting, self.model_ref(model), out)
         free = trained is None
         outcome = self._run(job, f"Evaluating {model}", free=free)
         with self.ledger.lock:
@@ -522,38 +486,6 @@ class MeteredLab:
                 outcome = self.cluster.run(job, left)
                 allowance.used.append(outcome.device_seconds)
         return outcome
-
-    def _train_job(
-        self, node: int, variant: int, replica: int, scheme: Variant, dataset: Built
-    ) -> TrainJob:
-        if scheme.samples is not None:
-            epochs = min(1000.0, scheme.samples / dataset.rows)
-            scheme = scheme.model_copy(update={"epochs": epochs, "samples": None})
-        return TrainJob(
-            init=self.setting.base,
-            dataset=str(self.paths.root / dataset.path),
-            dataset_hash=dataset.dataset,
-            variant=scheme,
-            seed=derive_seed(self.setting.seed, node, variant, replica, "train"),
-            out=str(self.paths.variant(node, variant, replica)),
-            token_cache=str(self.paths.tokens),
-            trainer=self.setting.trainer,
-        )
-
-    def _evaluate_job(self, model: str, trained: Trained | None) -> EvaluateJob:
-        spec = self.setting.data.spec
-        out = self.paths.root / trained.path / "validation" if trained else self.paths.base
-        return EvaluateJob(
-            model=self.model_ref(model),
-            rows=str(self.setting.data.validation),
-            split="validation",
-            scorer=spec.scorer,
-            parser=spec.parser,
-            max_new_tokens=spec.generation.max_new_tokens,
-            out=str(out),
-            batch_size=self.setting.batch_size,
-            generator=self.setting.generator,
-        )
 
     def model_ref(self, model: str) -> ModelRef:
         """How a model is loaded: the base, or what a training left in its folder."""

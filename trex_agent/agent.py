@@ -38,7 +38,8 @@ class TrexOptions(BaseModel):
     no training may cost over `max_work` times the baseline's rows seen; `patience` ends the
     search after so many nodes without a new best, `failures` after so many failed ones in a row;
     `diagnosis` "metrics" compares scores alone and looks at no bad case; groups of bad cases are
-    named by the language model where the backend is one (`labels` "auto"), or by their terms.
+    named by the language model where it plans (`labels` "auto") or in any case ("model"), or by
+    their terms.
     `researcher` is who plans: the language model where the backend is one ("auto"), or rules.
     `executor` is who carries nodes out; one with a language model talks for at most `rounds` of
     `turns` each and `executor_tokens` a node, and its commands run in `sandbox`. Without `aidp`
@@ -58,7 +59,7 @@ class TrexOptions(BaseModel):
     max_work: float = Field(default=3.0, gt=0)
     surrogate: bool = True
     diagnosis: Depth = "full"
-    labels: Literal["auto", "terms"] = "auto"
+    labels: Literal["auto", "model", "terms"] = "auto"
     researcher: Literal["auto", "rules"] = "auto"
     executor: Rung = "recipe"
     aidp: bool = True
@@ -143,9 +144,14 @@ class Trex:
         return Scholar(lab, self.backend, rules, max_work=options.max_work, aidp=options.aidp)
 
     def _look(self, lab: Lab, node: int) -> Diagnosis:
-        if self.backend is None or self.options.labels == "terms":
-            return diagnose(lab, node, self.options.diagnosis)
-        return diagnose(lab, node, self.options.diagnosis, namer(lab, self.backend, node))
+        if self.backend is not None and self._names():
+            return diagnose(lab, node, self.options.diagnosis, namer(lab, self.backend, node))
+        return diagnose(lab, node, self.options.diagnosis)
+
+    def _names(self) -> bool:
+        """Whether the model names groups of bad cases."""
+        labels = self.options.labels
+        return labels == "model" or (labels == "auto" and self.options.researcher == "auto")
 
     def _submit(self, lab: Lab) -> None:
         chosen = verdict(lab.tree, self.options.confirm_top)

@@ -161,7 +161,7 @@ def whole(server: Server, root: Path, **options: str) -> tuple[list[Diagnosis], 
     closed = [body.diagnosis for body in bodies if isinstance(body, Concluded)]
     if any(found.groups for found in closed):
         report = (bench.paths(card).node(0) / "diagnosis.md").read_text("utf-8")
-        assert ("Named by scripted." in report) is (options.get("labels") != "terms")
+        assert ("Named by scripted." in report) is bool(closed[0].named_by)
         assert f"### 1. {closed[0].groups[0].label}" in report
     return closed, [key for key in asked if key.startswith("labels")]
 
@@ -174,7 +174,13 @@ def test_a_run_with_a_model_names_each_nodes_groups(server: Server, tmp_path: Pa
     assert first.label == f"kind 1, seen {first.items} times"
 
 
-@pytest.mark.parametrize("option", [{"labels": "terms"}, {"diagnosis": "metrics"}])
+def test_it_can_be_had_without_a_planning_model(server: Server, tmp_path: Path) -> None:
+    assert whole(server, tmp_path, researcher="rules", labels="model")[1]
+
+
+@pytest.mark.parametrize(
+    "option", [{"labels": "terms"}, {"diagnosis": "metrics"}, {"researcher": "rules"}]
+)
 def test_it_can_be_switched_off(server: Server, tmp_path: Path, option: dict[str, str]) -> None:
     found, asked = whole(server, tmp_path, **option)
     assert asked == []
