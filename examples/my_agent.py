@@ -2,9 +2,8 @@
 
     ft-bench eval mini --agent examples/my_agent.py:MyAgent -A rows=4000
 
-In a package of its own, registered under the entry-point group `ft_bench.agents`, it would be
-`--agent my-agent`; `ft-bench init agent NAME` writes one. It keeps no state: after a restart it
-asks the same questions, and the Lab answers from its journal what was done before.
+It keeps no state: after a restart it asks the same questions, and the Lab answers from its journal
+what was done before. `ft-bench init agent NAME` writes a package of one's own.
 """
 
 from __future__ import annotations
@@ -16,16 +15,13 @@ from ft_bench.plan import DataRecipe, ExperimentPlan, Operation, Strategy, Varia
 from ft_bench.protocols import Lab
 from ft_bench.record import Diagnosis
 
-CLEAN = DataRecipe(
-    steps=(Operation(op="deduplicate_by_text_hash", params={"column": "prompt"}),),
-)
+CLEAN = Operation(op="deduplicate_by_text_hash", params={"column": "prompt"})
 
 
 class Options(BaseModel):
     """What `-A key=value` may set."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
     rows: int = 6000
 
 
@@ -42,34 +38,23 @@ class MyAgent:
         """Work until no iteration is left; the Lab ends it earlier where another limit is."""
         self.node(lab, None, [1e-3, 3e-4], "establish_baseline")
         while lab.remaining().iterations > 0 and (best := lab.tree.best()):
-            node, outcome = best
-            step = 2.0 ** (1 / len(lab.tree))
-            rates = [outcome.variant.lr * step, outcome.variant.lr / step]
-            self.node(lab, node.id, rates, "adjust_training_scheme")
+            rate, step = best[1].variant.lr, 2.0 ** (1 / len(lab.tree))
+            self.node(lab, best[0].id, [rate * step, rate / step], "adjust_training_scheme")
 
     def node(self, lab: Lab, parent: int | None, rates: list[float], strategy: Strategy) -> None:
-        """Plan, build, train, evaluate, conclude."""
+        """Plan, build, train, evaluate, conclude; a training that fails is an ordinary outcome."""
         variants = [Variant(lr=float(f"{rate:.3g}"), samples=self.options.rows) for rate in rates]
-        plan = ExperimentPlan(
-            strategy=strategy,
-            objective=f"learning rates {', '.join(f'{rate:.3g}' for rate in rates)}",
-            recipe=CLEAN,
-            variants=tuple(variants[: lab.brief.max_variants]),
-        )
+        words, chosen = f"learning rates {rates}", tuple(variants[: lab.brief.max_variants])
+        recipe = DataRecipe(steps=(CLEAN,))
+        plan = ExperimentPlan(strategy=strategy, objective=words, recipe=recipe, variants=chosen)
         node = lab.propose(parent, plan)
-        try:
-            self.carry_out(lab, node, plan)
-        except BudgetExhausted:
-            lab.conclude(node, Diagnosis(text="the budget ended here"))
-            raise
-        lab.conclude(node, Diagnosis(text=f"{len(plan.variants)} learning rates were tried"))
-
-    def carry_out(self, lab: Lab, node: int, plan: ExperimentPlan) -> None:
-        """Train and score each variant; one that fails is an ordinary outcome."""
-        for index in range(len(plan.variants)):
+        for index in range(len(chosen)):
             try:
-                dataset = lab.build(node, plan.recipe).dataset
-                lab.evaluate(lab.train(node, index, dataset).model)
+                lab.evaluate(lab.train(node, index, lab.build(node, recipe).dataset).model)
             except JobFailed as failure:
                 if failure.kind == "INFRA":  # a lost machine says nothing about the plan
                     raise
+            except BudgetExhausted:
+                lab.conclude(node, Diagnosis(text="the budget ended here"))
+                raise
+        lab.conclude(node, Diagnosis(text=f"{len(chosen)} learning rates were tried"))

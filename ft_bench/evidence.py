@@ -7,12 +7,46 @@ that it had to.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ft_bench.digest import file_sha256
+from ft_bench.errors import IntegrityError
 from ft_bench.files import write_text
 from ft_bench.lab import MeteredLab
-from ft_bench.record import Evaluated
+from ft_bench.record import Card, Evaluated, Tested
+from ft_bench.seal import find_seal
+from ft_bench.store import RunPaths, read_card, read_events
 
-__all__ = ["Evidence"]
+__all__ = ["Evidence", "settled_card"]
+
+
+def settled_card(paths: RunPaths, private: Path) -> Card:
+    """The card of a run that is over, once its journal was found to say the same.
+
+    Args:
+        paths: of the run.
+        private: where the keys of runs are.
+
+    Raises:
+        IntegrityError: where card and journal do not fit together, or the journal was altered.
+    """
+    card = read_card(paths.card)
+    events, _ = read_events(paths.events)
+    tested = [event.body for event in events if isinstance(event.body, Tested)]
+    seal = find_seal(private, paths.root)
+    why = ""
+    if not events or events[-1].hash != card.head:
+        why = f"it ends at {card.head[:12]}, the journal at {events[-1].hash[:12] if events else 0}"
+    elif [(body.score, body.base) for body in tested] != [(card.test, card.base_test)]:
+        why = "its test scores are not the journal's"
+    elif seal is not None and (line := seal.broken(paths.events)) is not None:
+        why = f"line {line} of the journal does not bear the seal of this run"
+    if why:
+        raise IntegrityError(
+            f"{paths.card} does not fit its journal: {why}; see `ft-bench audit "
+            f"{paths.root.name}`, or start anew with --fresh"
+        )
+    return card
 
 
 class Evidence:

@@ -31,6 +31,7 @@ from ft_bench.request import RunRequest
 from ft_bench.stats import mean_interval
 from ft_bench.store import read_manifest
 from ft_bench.tree import Outcome, Tree
+from ft_bench.weights import weights_digest
 
 __all__ = ["finish", "grade_apart", "select"]
 
@@ -68,6 +69,7 @@ def finish(
     if selected is None:
         selected = select(lab)
         lab.ledger.record(selected)
+    _flag_changed_weights(lab, selected.model)
     grade = _grade(lab, base, request, selected)
     _flag_grade(lab, selected, grade)
     if tested is None:
@@ -88,14 +90,18 @@ def _flag_grade(lab: MeteredLab, selected: Selected, grade: Grade) -> None:
     leaked = sum(item.leaked for item in grade.contamination)
     if leaked > tolerated(grade.test.n):
         lab.flag("test-rows-in-training", f"{leaked} test rows that the pool does not hold")
-    if grade.lineage is None:
-        return
-    for fault in grade.lineage.faults:
+    for fault in grade.lineage.faults if grade.lineage is not None else ():
         lab.flag("other-model", fault)
-    trained = _trained(lab, selected.model)
+
+
+def _flag_changed_weights(lab: MeteredLab, model: str) -> None:
+    """Whether the model that goes to the test is, file by file, what its training left."""
+    trained = _trained(lab, model)
     before = trained.weights_sha256 if trained else ""
-    if before and before != grade.lineage.weights_sha256:
-        lab.flag("weights-changed", f"{selected.model} has other weights than its training left")
+    if before:
+        ref = lab.model_ref(model)
+        if weights_digest(Path(ref.adapter or ref.base)) != before:
+            lab.flag("weights-changed", f"{model} is not what its training left")
 
 
 def _grade(lab: MeteredLab, base: Base, request: RunRequest, selected: Selected) -> Grade:

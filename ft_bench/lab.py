@@ -57,7 +57,7 @@ from ft_bench.setting import Setting, brief_of, evaluate_job, train_job
 from ft_bench.stats import probability_better
 from ft_bench.steering import Steering
 from ft_bench.tree import Node, Tree
-from ft_bench.weights import local_folder, weights_digest
+from ft_bench.weights import weights_digest
 
 __all__ = ["BASE", "MeteredLab", "Setting", "model_id"]
 
@@ -580,8 +580,8 @@ def _weights(outcome: JobOutcome) -> str:
     """The hash of what a training left, "" where there is nothing to hash."""
     if outcome.training is None:
         return ""
-    folder = local_folder(outcome.training.model.adapter or outcome.training.model.base)
-    return weights_digest(folder) if folder else ""
+    folder = Path(outcome.training.model.adapter or outcome.training.model.base)
+    return weights_digest(folder) if folder.is_dir() else ""
 
 
 def _answer(body: object, expected: type[T]) -> T:

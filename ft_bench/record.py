@@ -428,13 +428,17 @@ Body = Annotated[
 
 
 class Event(_Record):
-    """One line of `events.jsonl`. `hash` covers everything else, `prev` included."""
+    """One line of `events.jsonl`. `hash` covers everything else, `prev` included.
+
+    `seal` is the harness's keyed code for the line, "" where the run has no key.
+    """
 
     schema_version: int = SCHEMA_VERSION
     seq: int
     time: float
     body: Body
     prev: str
+    seal: str = ""
     hash: str = ""
 
 

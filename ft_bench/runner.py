@@ -24,7 +24,7 @@ from ft_bench.errors import (
     JobFailed,
     boundary,
 )
-from ft_bench.evidence import Evidence
+from ft_bench.evidence import Evidence, settled_card
 from ft_bench.files import write_json
 from ft_bench.finish import finish
 from ft_bench.lab import BASE, MeteredLab, Setting
@@ -33,7 +33,7 @@ from ft_bench.prepare import Prepared, prepare
 from ft_bench.protocols import Approve, Cluster
 from ft_bench.record import Card, CardStatus, Event
 from ft_bench.request import RunRequest, agent_options, connected, manifest_of, open_directory
-from ft_bench.store import Journal, RunPaths, read_card
+from ft_bench.store import Journal, RunPaths
 from ft_bench.tree import Tree
 
 __all__ = ["Ending", "Prelude", "policy", "run"]
@@ -129,7 +129,7 @@ def run(
         paths = open_directory(manifest, request.homes.runs, fresh=request.fresh)
         say(f"run {paths.root.name}")
         if paths.card.exists():
-            return read_card(paths.card)
+            return settled_card(paths, request.homes.private)
         return _Run(
             request,
             Prelude(data, base, competitor, options, earlier or Earlier()),
@@ -159,7 +159,7 @@ class _Run:
 
     def card(self) -> Card:
         """Base, agent, selection, test, card."""
-        journal = Journal(self.paths, self.watch)
+        journal = Journal(self.paths, self.watch, self.request.homes.private)
         try:
             journal.open_attempt()
             lab = self._lab(journal)

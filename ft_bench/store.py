@@ -21,6 +21,7 @@ from ft_bench.digest import canonical_json, digest
 from ft_bench.errors import ChainBroken, DataMissing, StoreBusy
 from ft_bench.files import write_text
 from ft_bench.record import Card, Event, Opened, Review, RunManifest
+from ft_bench.seal import seal_for
 
 __all__ = [
     "Journal",
@@ -124,13 +125,19 @@ class Journal:
     Args:
         paths: of the run.
         watch: told each new event once it is on disk.
+        private: where the keys of runs are; None leaves the journal without a seal.
 
     Raises:
         StoreBusy: where another live process holds the run.
-        ChainBroken: where the journal was altered.
+        ChainBroken: where the journal was altered, or continued by somebody without its key.
     """
 
-    def __init__(self, paths: RunPaths, watch: Callable[[Event], None] | None = None) -> None:
+    def __init__(
+        self,
+        paths: RunPaths,
+        watch: Callable[[Event], None] | None = None,
+        private: Path | None = None,
+    ) -> None:
         self.paths, self._watch = paths, watch
         paths.root.mkdir(parents=True, exist_ok=True)
         self._lock = _hold(paths.lock)
@@ -138,6 +145,7 @@ class Journal:
             self.events, good = read_events(paths.events)
             # Kept as it was read: an older line may lack what the record has by now.
             self._text = bytearray(paths.events.read_bytes()[:good] if good else b"")
+            self._seal = seal_for(private, paths.root, self.events) if private else None
             self._stream: IO[bytes] = paths.events.open("ab")
             self._stream.truncate(good)
         except BaseException:
@@ -161,6 +169,9 @@ class Journal:
             The event as a later process will read it: a tuple has become a list, keys are sorted.
         """
         bare = Event(seq=len(self.events), time=time.time(), body=body, prev=self.head)
+        if self._seal is not None:
+            code = self._seal.of(bare.model_dump(mode="json"))
+            bare = bare.model_copy(update={"seal": code})
         line = canonical_json(bare.model_copy(update={"hash": _hash(bare)})).encode("utf-8")
         event = Event.model_validate_json(line)
         self._text += line + b"\n"

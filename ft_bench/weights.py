@@ -108,5 +108,16 @@ def _read(stream: BinaryIO, size: int) -> bytes:
 
 
 def weights_digest(folder: Path) -> str:
-    """The hash of a folder's safetensors files."""
-    return digest([[path.name, file_sha256(path)] for path in sorted(folder.glob("*.safetensors"))])
+    """The hash of all files of a model's folder.
+
+    A tokenizer, a template, or weights in another form that lie beside them change what a model
+    says as much as its tensors do.
+    """
+    paths = sorted(path for path in folder.rglob("*") if not path.is_dir())
+    return digest(
+        [
+            # What is no file, a pipe say, would be read for ever; that it is there counts.
+            [path.relative_to(folder).as_posix(), file_sha256(path) if path.is_file() else ""]
+            for path in paths
+        ]
+    )

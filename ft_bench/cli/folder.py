@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ft_bench.errors import UnknownName
+from ft_bench.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from ft_bench.store import RunPaths
@@ -33,6 +33,7 @@ def find_run(name: str, runs_dir: str | None = None) -> RunPaths:
     """A run by its directory, its id, or the beginning of one.
 
     Raises:
+        UsageError: where there are no runs at all.
         UnknownName: where none, or more than one, begins so.
     """
     from ft_bench.store import RunPaths
@@ -43,7 +44,12 @@ def find_run(name: str, runs_dir: str | None = None) -> RunPaths:
     runs = {paths.root.name: paths for paths in find_runs(folder)}
     if name in runs:
         return runs[name]
+    if not runs:
+        raise UsageError(
+            f"There are no runs in {folder}, so none is called {name!r}; expected a run's folder, "
+            "or --runs-dir DIR; `ft-bench eval mini` makes one"
+        )
     begun = [paths for run, paths in runs.items() if run.startswith(name)]
     if len(begun) != 1:
-        raise UnknownName("run", name, runs or [f"(no runs in {folder})"], "ft-bench runs list")
+        raise UnknownName("run", name, runs, "ft-bench runs list")
     return begun[0]

@@ -141,7 +141,7 @@ def _cell(
     return Cell(
         workspace=brief.workspace,
         visible=(brief.train, brief.validation, *program.visible),
-        hidden=(lab.paths.root.parent, lab.setting.data.test.parents[1]),
+        hidden=(lab.paths.root.parent, lab.setting.data.test.parents[2]),
         decoys=decoys.places,
         network=program.network,
         env={**program.env, **own},

@@ -35,11 +35,12 @@ from ft_bench.record import (
     Tested,
     Trained,
 )
+from ft_bench.seal import find_seal
 from ft_bench.stats import gain_interval
 from ft_bench.store import RunPaths, read_card, read_events, read_manifest
 from ft_bench.task import TaskSpec
 from ft_bench.tree import Tree
-from ft_bench.weights import local_folder, weights_digest
+from ft_bench.weights import weights_digest
 
 __all__ = ["Check", "recheck"]
 
@@ -75,9 +76,24 @@ def recheck(paths: RunPaths, cache: Path, private: Path) -> list[Check]:
         return [Check(name="hash chain", state="wrong", detail=str(broken))]
     run = _Run(paths, manifest, events, cache, private)
     found = [Check(name="hash chain", state="ok", detail=f"{len(events):,} events")]
+    found.append(_sealed(paths, manifest, private))
     for name, look in run.looks():
         found.append(_checked(name, look))
     return found
+
+
+def _sealed(paths: RunPaths, manifest: RunManifest, private: Path) -> Check:
+    """Whether the harness wrote the journal: every line bears the code of the run's key."""
+    seal = find_seal(private, paths.root)
+    if seal is None:
+        why = "the key of this run is not here"
+        return Check(name="journal seal", state="not verified", detail=why)
+    line = seal.broken(paths.events)
+    if line is not None:
+        why = f"line {line} was not written by the harness, or run.json was altered"
+        return Check(name="journal seal", state="wrong", detail=why)
+    open_ = "" if manifest.isolation == "bwrap" else "; its key was within reach of the agent"
+    return Check(name="journal seal", state="ok", detail=f"isolation {manifest.isolation}{open_}")
 
 
 def _checked(name: str, look: Callable[[], str]) -> Check:
@@ -171,8 +187,8 @@ class _Run:
         return rescore(self.paths.root, score, self.spec, self.scorer, rows).why
 
     def _weights(self, trained: Trained) -> str:
-        folder = local_folder(str(self.paths.root / trained.path / "model"))
-        if folder is None or not trained.weights_sha256:
+        folder = self.paths.root / trained.path / "model"
+        if not folder.is_dir() or not trained.weights_sha256:
             raise FileNotFoundError("the weights are not here")
         same = weights_digest(folder) == trained.weights_sha256
         return "" if same else "the weights are not those that the training left"

@@ -14,8 +14,7 @@ class GradeSpec(BaseModel):
     """What to grade. `tuned` is None where no valid model came out: the base stands alone.
 
     `root` is the run directory, `out` a folder in it; `dataset` the selected model's training set.
-    `weights_sha256` is what the training left, "" where nobody noted it; `foreign` says that the
-    model was trained outside the Lab.
+    `foreign` says that the model was trained outside the Lab.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,7 +27,6 @@ class GradeSpec(BaseModel):
     base: ModelRef
     tuned: ModelRef | None
     dataset: str | None
-    weights_sha256: str = ""
     foreign: bool = False
     batch_size: int
     generator: str

@@ -51,7 +51,7 @@ FLOORS: tuple[set[str], ...] = (
     },
     {"client", "integrity", "lineage"},
     {"protocols", "job", "download", "wire", "draws", "sheet"},
-    {"record", "plan", "task", "budget", "stats", "tree", "steering", "weights"},
+    {"seal", "record", "plan", "task", "budget", "stats", "tree", "steering", "weights"},
     {"digest", "files"},
     {"errors"},
 )

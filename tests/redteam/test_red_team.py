@@ -182,6 +182,13 @@ def test_cannot_change_weights(ring: Ring, honest: Card) -> None:
     assert not (ring.bench.paths(card).root / "workspace" / "found").exists()
 
 
+def test_changes_weights_where_nothing_is_hidden(tmp_path: Path, honest: Card) -> None:
+    ring = Ring(tmp_path, "process")
+    card = ring.fight("changes_weights")
+    caught(card, honest, "weights-changed")
+    assert ring.found(card).split() == ["exchanged"]
+
+
 def test_trains_on_test_rows(ring: Ring, honest: Card) -> None:
     rows = [json.loads(line) for line in _prepared(ring).read_text("utf-8").splitlines()]
     leak = "".join(

@@ -6,6 +6,7 @@ write. It has no capability, no network unless granted, and no process but its o
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from ft_bench.backends.sandbox import confined
 from ft_bench.backends.sandbox.interpreter import interpreter_paths
+from ft_bench.backends.sandbox.syscalls import filter_for
 from ft_bench.errors import PrerequisiteError
 from ft_bench.protocols import Cell
 
@@ -69,8 +71,10 @@ class Bubblewrap:
         stderr: int | None = None,
     ) -> confined.WardedProgram:
         """Start a program in namespaces of its own."""
+        screen = filter_for()
         wrapped = [
             *_bwrap(),
+            *(("--seccomp", "{screen}") if screen else ()),
             *("--args", "{told}", "--"),
             *confined.limited(command, cell),
         ]
@@ -80,7 +84,8 @@ class Bubblewrap:
             *("--chdir", str(cell.workspace)),
         )
         order = confined.order_of(wrapped, cell, confined.environment(cell))
-        confining = replace(order, own=_OWN_PROCESSES, told=told)
+        shown = base64.b64encode(screen).decode()
+        confining = replace(order, own=_OWN_PROCESSES, told=told, screen=shown)
         return confined.start(confining, (stdin, stdout, stderr))
 
 

@@ -7,6 +7,7 @@ goes out, and its closing, by whatever end of the harness, ends the program.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import os
@@ -18,9 +19,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ft_bench.backends.sandbox import kin
 
@@ -38,6 +41,7 @@ class Order:
     `own` is how many of the processes belong to the sandbox itself, from the first of them. `told`
     are arguments that the program reads from a file descriptor, whose number replaces "{told}" in
     the command: what stands in a command line, a confined process could read of its sandbox.
+    `screen` is a seccomp program in base 64, read in the same way for "{screen}".
     """
 
     command: list[str]
@@ -51,6 +55,7 @@ class Order:
     disk_bytes: int | None = None
     own: int = 0
     told: tuple[str, ...] = ()
+    screen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +149,26 @@ def main() -> int:
 
 def _start(order: Order) -> subprocess.Popen[bytes]:
     """The object must be kept: on its way out it would take the end of its process for itself."""
-    with tempfile.TemporaryFile() as told:
-        told.write(b"".join(text.encode() + b"\0" for text in order.told))
-        told.seek(0)
-        number = told.fileno()
+    said = b"".join(text.encode() + b"\0" for text in order.told)
+    with _held(said) as told, _held(base64.b64decode(order.screen)) as screen:
+        numbers = {"{told}": str(told.fileno()), "{screen}": str(screen.fileno())}
         return subprocess.Popen(
-            [str(number) if part == "{told}" else part for part in order.command],
+            [numbers.get(part, part) for part in order.command],
             env=order.env,
             cwd=order.cwd,
-            pass_fds=(number,) if order.told else (),
+            pass_fds=(told.fileno(), screen.fileno()) if order.told else (),
             start_new_session=True,
             preexec_fn=lambda: _limit(order),
         )
+
+
+@contextmanager
+def _held(data: bytes) -> Iterator[IO[bytes]]:
+    """A file without a name that holds some bytes, to be read from its beginning."""
+    with tempfile.TemporaryFile() as stream:
+        stream.write(data)
+        stream.seek(0)
+        yield stream
 
 
 def _limit(order: Order) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -158,6 +159,30 @@ def test_a_link_out_of_the_workspace_is_refused(datasets: Datasets, toy: Prepare
     (datasets.workspace / "mine.jsonl").symlink_to(toy.test)
     with pytest.raises(JobFailed, match="is unknown"):
         datasets.build(DataRecipe(sources=(Source(id="mine.jsonl"),)), CAP)
+
+
+@pytest.mark.parametrize("part", ["data", "mine.jsonl"])
+def test_a_source_exchanged_while_it_is_opened_is_not_followed(
+    datasets: Datasets, toy: Prepared, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """Between the look at a path and its opening, the agent puts a link in its place."""
+    recipe = _leave(datasets, "data/mine.jsonl", '{"prompt": "a", "answer": "b"}\n')
+    (datasets.workspace.parent / "data").mkdir()
+    shutil.copy(toy.test, datasets.workspace.parent / "data" / "mine.jsonl")
+    targets = {"data": datasets.workspace.parent / "data", "mine.jsonl": toy.test}
+    opened = os.open
+
+    def late(path: Any, *args: Any, **options: Any) -> int:
+        if path == part:
+            place = datasets.workspace / ("data" if part == "data" else "data/mine.jsonl")
+            place.rename(datasets.workspace / "aside")
+            place.symlink_to(targets[part])
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr("ft_bench.files.os.open", late)
+    with pytest.raises(JobFailed, match="is unknown"):
+        datasets.build(recipe, CAP)
+    assert (datasets.workspace / "aside").exists()
 
 
 @pytest.mark.parametrize(

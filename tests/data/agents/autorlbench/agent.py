@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 
 URL, OUT = os.environ["GRADING_SERVER_URL"], Path(os.environ["OUTPUT_DIR"])
-TRAIN = Path(__file__).parent / "train.py"
+TRAIN = (sys.executable, "-m", "ft_bench.testing.stand_in")
 
 
 def ask(path: str, data: object = None) -> dict:
@@ -30,7 +30,7 @@ assert "error" in ask("/submit", {"model_path": "/etc"})
 told = []
 for number, skill in enumerate(os.environ["SKILLS"].split()):
     folder = OUT / f"v{number}"
-    subprocess.run([sys.executable, TRAIN, os.environ["MODEL_PATH"], folder, skill], check=True)
+    subprocess.run([*TRAIN, os.environ["MODEL_PATH"], folder, skill], check=True)
     told.append(ask("/submit", {"model_path": str(folder)}))
 Path("told.json").write_text(json.dumps(told), encoding="utf-8")
 shutil.rmtree(OUT / "v0")
