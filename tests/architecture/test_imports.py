@@ -38,7 +38,7 @@ FLOORS: tuple[set[str], ...] = (
     {"doors"},
     {"finish", "evidence"},
     {"lab", "request", "base", "earlier"},
-    {"ledger", "dataset", "adopt"},
+    {"ledger", "dataset", "adopt", "setting", "lent_sandbox"},
     {
         "store",
         "registry",
