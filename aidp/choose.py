@@ -16,6 +16,8 @@ from aidp.schema import numbers
 if TYPE_CHECKING:
     import pyarrow as pa
 
+NOT_DRAWN = "not drawn"
+
 
 @operator(example='select_by_score(data, column="quality", k=5000)')
 def select_by_score(
@@ -48,22 +50,15 @@ def select_by_score(
         AidpError: Not exactly one of `k`, `fraction` and `threshold` is given, one is out of
             range, or a score is NaN.
     """
-    scores = numbers(table, column)
-    missing = np.isnan(scores)
-    if nan == "error" and missing.any():
-        row = int(np.flatnonzero(missing)[0])
-        raise AidpError(
-            "the score is null or NaN, expected a number; use nan='drop' to remove such rows",
-            column=column,
-            row=row,
-        )
-    gaps = int(np.count_nonzero(missing))
-    badness = -scores if highest else scores
-    wanted = _wanted(badness, k, fraction, threshold, highest)
-    best = _lowest_floats(badness, min(wanted, len(scores) - gaps))
+    check_aim(k, fraction, threshold)
+    badness = badness_of(table, column, highest, nan)
+    missing = int(np.count_nonzero(np.isnan(badness)))
+    within = 0 if threshold is None else best_within(badness, threshold, highest)
+    wanted = rows_wanted(len(badness), within, k, fraction, threshold)
+    best = _lowest_floats(badness, min(wanted, len(badness) - missing))
     if order == "score":
         best = best[np.argsort(badness[best], kind="stable")]
-    return sampling(best, len(scores), "score too low" if highest else "score too high")
+    return sampling(best, len(badness), score_reason(highest))
 
 
 @operator(example="select_by_random(data, n=1000, seed=0)")
@@ -84,31 +79,75 @@ def select_by_random(
         AidpError: Not exactly one of `n` and `fraction` is given, or it is out of range.
     """
     rows = table.num_rows
+    wanted = rows_drawn(rows, n, fraction)
+    return sampling(lowest(row_keys(rows, seed), wanted), rows, NOT_DRAWN)
+
+
+def rows_drawn(rows: int, n: int | None, fraction: float | None) -> int:
+    """How many of `rows` rows `select_by_random` keeps.
+
+    Raises:
+        AidpError: Not exactly one of `n` and `fraction` is given, or it is out of range.
+    """
     if (n is None) == (fraction is None):
         raise AidpError(f"n is {n} and fraction is {fraction}, expected exactly one of them")
     wanted = _share(fraction, rows) if fraction is not None else n
     if wanted is None or wanted < 0:
         raise AidpError(f"n is {n}, expected at least 0")
-    return sampling(lowest(row_keys(rows, seed), wanted), rows, "not drawn")
+    return wanted
 
 
-def _wanted(
-    badness: npt.NDArray[np.float64],
-    k: int | None,
-    fraction: float | None,
-    threshold: float | None,
-    highest: bool,
-) -> int:
+def badness_of(
+    table: pa.Table, column: str, highest: bool, nan: Literal["error", "drop"]
+) -> npt.NDArray[np.float64]:
+    """The scores so that the lowest is the best, NaN where there is none, shape (rows,).
+
+    Raises:
+        AidpError: The column is missing or holds no numbers, or a score is NaN and may not be.
+    """
+    scores = numbers(table, column)
+    missing = np.isnan(scores)
+    if nan == "error" and missing.any():
+        raise AidpError(
+            "the score is null or NaN, expected a number; use nan='drop' to remove such rows",
+            column=column,
+            row=int(np.flatnonzero(missing)[0]),
+        )
+    return -scores if highest else scores
+
+
+def best_within(badness: npt.NDArray[np.float64], threshold: float, highest: bool) -> int:
+    """How many scores are at least as good as `threshold`."""
+    return int((badness <= (-threshold if highest else threshold)).sum())
+
+
+def score_reason(highest: bool) -> str:
+    """Why rows leave `select_by_score`."""
+    return "score too low" if highest else "score too high"
+
+
+def check_aim(k: int | None, fraction: float | None, threshold: float | None) -> None:
+    """Refuse anything but one of the three.
+
+    Raises:
+        AidpError: None or several are given, or one is out of range.
+    """
     given = {"k": k, "fraction": fraction, "threshold": threshold}
     if sum(value is not None for value in given.values()) != 1:
         raise AidpError(f"got {given}, expected exactly one of k, fraction and threshold")
-    if threshold is not None:
-        return int((badness <= (-threshold if highest else threshold)).sum())
-    if fraction is not None:
-        return _share(fraction, len(badness))
-    if k is None or k < 0:
+    if k is not None and k < 0:
         raise AidpError(f"k is {k}, expected at least 0")
-    return k
+    if fraction is not None:
+        _share(fraction, 0)
+
+
+def rows_wanted(
+    rows: int, within: int, k: int | None, fraction: float | None, threshold: float | None
+) -> int:
+    """How many of `rows` rows `select_by_score` keeps; `within` are as good as the threshold."""
+    if threshold is not None:
+        return within
+    return _share(fraction, rows) if fraction is not None else k or 0
 
 
 def _share(fraction: float, rows: int) -> int:

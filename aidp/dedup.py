@@ -48,15 +48,26 @@ def deduplicate_by_text_hash(
     Raises:
         AidpError: A column is missing, holds no text, or holds nulls.
     """
+    twins = first_equal(comparable(table, column, normalise, key, num_proc), last=keep == "last")
+    mask = twins == np.arange(len(twins))
+    return keeping(mask, "duplicate", twins=twins)
+
+
+def comparable(
+    table: pa.Table,
+    column: str | list[str],
+    normalise: Normal,
+    key: Literal["text", "smiles"],
+    num_proc: int,
+) -> list[pl.Series]:
+    """The texts of each column in the form that `deduplicate_by_text_hash` compares."""
     series = []
     for name in as_names(column):
         values = texts(table, name)
         if key == "smiles":
             values = canonical_series(values, num_proc=num_proc)
         series.append(normal_form(values, normalise))
-    twins = first_equal(series, last=keep == "last")
-    mask = twins == np.arange(len(twins))
-    return keeping(mask, "duplicate", twins=twins)
+    return series
 
 
 def first_equal(series: list[pl.Series], *, last: bool = False) -> IntArray:
@@ -96,7 +107,7 @@ def first_of_hash(hashes: Hashes, *, last: bool = False) -> IntArray:
     """For each position the first (or last) one of the same hash, shape (n,)."""
     order = np.argsort(hashes, kind="stable")
     ranked = hashes[order]
-    edges = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    edges = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1])[: len(ranked)])
     sizes = np.diff(edges, append=len(ranked))
     chosen = edges + sizes - 1 if last else edges
     found = np.empty(len(hashes), np.int64)

@@ -48,6 +48,11 @@ class AidpError(ValueError):
             row=self.row,
         )
 
+    def counted_on(self, rows: int) -> AidpError:
+        """The same error where the operator's input had `rows` rows before this part of it."""
+        row = None if self.row is None else self.row + rows
+        return AidpError(self.message, operator=self.operator, column=self.column, row=row)
+
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The remedy of a misspelt name: the nearest known one, or all of them."""

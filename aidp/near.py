@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from aidp.buffers import TextBuffer, over_parts, text_buffer
-from aidp.effect import Effect, IntArray, keeping
+from aidp.effect import BoolArray, Effect, IntArray, keeping
 from aidp.errors import AidpError
 from aidp.operators import operator
 from aidp.schema import as_names, joined_texts, strings
+from aidp.scratch import Scratch, rows_in_part
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Grams = Literal["auto", "words", "chars"]
+Chunks = Callable[[], Iterable["pa.Array"]]
 SHORT_TEXT_WORDS = 20
 SHORT_ROWS_SHARE = 0.05
 PROBED_ROWS = 10_000
@@ -57,17 +61,58 @@ def deduplicate_by_minhash(
     Raises:
         AidpError: A column is missing or holds no text, or an option is out of range.
     """
+    check_near(threshold, n, permutations)
+    values = near_values(table, column)
+    search = Search(threshold, grams, n, permutations, seed, num_proc)
+    rows, near, notes = near_rows(lambda: values.chunks, len(values), search, Scratch())
+    twins = np.arange(len(values))
+    twins[rows] = near
+    return keeping(twins == np.arange(len(twins)), "near-duplicate", twins=twins, notes=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What counts as near and how it is looked for; see `deduplicate_by_minhash`."""
+
+    threshold: float
+    grams: Grams
+    n: int
+    permutations: int
+    seed: int
+    num_proc: int
+
+
+def check_near(threshold: float, n: int, permutations: int) -> None:
+    """Refuse options that are out of range.
+
+    Raises:
+        AidpError: One is.
+    """
     if not 0 < threshold <= 1:
         raise AidpError(f"threshold is {threshold}, expected above 0 and at most 1")
     if n < 1 or permutations < 1:
         raise AidpError(f"n is {n} and permutations {permutations}, expected at least 1")
-    values = _values(table, column)
-    words = _in_words(values) if grams == "auto" else grams == "words"
-    bands = banding(threshold, permutations)
-    keys = _band_keys(values, words, n, bands, permutations, seed, num_proc)
-    twins = _twins(values, words, n, keys, threshold)
-    notes = {"grams": "words" if words else "chars", "bands": bands}
-    return keeping(twins == np.arange(len(twins)), "near-duplicate", twins=twins, notes=notes)
+
+
+def near_rows(
+    chunks: Chunks, count: int, search: Search, scratch: Scratch
+) -> tuple[IntArray, IntArray, dict[str, object]]:
+    """The rows that share a bucket with another, for each the kept row that stands for it.
+
+    Args:
+        chunks: Gives the `count` texts, as often as it is asked.
+        count: How many there are.
+        search: What to look for.
+        scratch: Where arrays as long as the rows lie.
+
+    Returns:
+        Rows, ascending; their twins, the row itself where it stays; notes for the account.
+    """
+    words = _in_words(chunks, count) if search.grams == "auto" else search.grams == "words"
+    bands = banding(search.threshold, search.permutations)
+    keys = _band_keys(chunks, count, words, bands, search, scratch)
+    rows, near = _twins(chunks, words, keys, search, scratch)
+    return rows, near, {"grams": "words" if words else "chars", "bands": bands}
 
 
 def banding(threshold: float, permutations: int) -> int:
@@ -83,7 +128,12 @@ def banding(threshold: float, permutations: int) -> int:
     return permutations
 
 
-def _values(table: pa.Table, column: str | list[str]) -> pa.ChunkedArray:
+def near_values(table: pa.Table, column: str | list[str]) -> pa.ChunkedArray:
+    """The column, or the columns with a line break between them.
+
+    Raises:
+        AidpError: A column is missing, holds no text, or holds nulls.
+    """
     import polars as pl
     import pyarrow as pa
 
@@ -94,81 +144,93 @@ def _values(table: pa.Table, column: str | list[str]) -> pa.ChunkedArray:
     return pa.chunked_array([joined])
 
 
-def _texts_at(values: pa.ChunkedArray, rows: IntArray) -> TextBuffer:
-    """The texts at ascending `rows`; a filter, because a take first copies the whole column."""
-    mask = np.zeros(len(values), np.bool_)
-    mask[rows] = True
-    return text_buffer(values.filter(mask))
-
-
-def _in_words(values: pa.ChunkedArray) -> bool:
+def _in_words(chunks: Chunks, count: int) -> bool:
     from aidp.kernels import word_counts
 
-    probed = np.linspace(0, len(values) - 1, min(len(values), PROBED_ROWS)).astype(np.int64)
-    buffer = _texts_at(values, probed)
+    probed = np.linspace(0, count - 1, min(count, PROBED_ROWS)).astype(np.int64)
+    buffer = Scratch().texts(chunks(), probed)
     counts = np.empty(len(buffer), np.int64)
     word_counts(buffer.data, buffer.offsets, counts)
     return float((counts < SHORT_TEXT_WORDS).mean()) <= SHORT_ROWS_SHARE
 
 
 def _band_keys(
-    values: pa.ChunkedArray,
-    words: bool,
-    n: int,
-    bands: int,
-    permutations: int,
-    seed: int,
-    threads: int,
+    chunks: Chunks, count: int, words: bool, bands: int, search: Search, scratch: Scratch
 ) -> npt.NDArray[np.uint32]:
     """The hash of every band of every text's signature, shape (bands, texts)."""
     from aidp.near_kernel import band_keys
 
-    used = permutations // bands * bands
-    draw = np.random.default_rng(seed)
+    used = search.permutations // bands * bands
+    draw = np.random.default_rng(search.seed)
     factors = draw.integers(0, 2**32, used, np.uint32) | np.uint32(1)
     terms = draw.integers(0, 2**32, used, np.uint32)
-    keys = np.empty((bands, len(values)), np.uint32)
+    keys = scratch.empty((bands, count), np.uint32)
     first = 0
 
     def sign(part: TextBuffer, start: int, stop: int) -> None:
         own = np.empty((bands, stop - start), np.uint32)
-        band_keys(part.data, part.offsets, words, n, factors, terms, bands, own)
+        band_keys(part.data, part.offsets, words, search.n, factors, terms, bands, own)
         keys[:, first + start : first + stop] = own
 
-    for chunk in values.chunks:
-        over_parts(sign, text_buffer(chunk), threads)
+    for chunk in chunks():
+        over_parts(sign, text_buffer(chunk), search.num_proc)
         first += len(chunk)
     return keys
 
 
 def _twins(
-    values: pa.ChunkedArray, words: bool, n: int, keys: npt.NDArray[np.uint32], threshold: float
-) -> IntArray:
-    """For each row the kept row that stands for it, itself where it stays.
+    chunks: Chunks, words: bool, keys: npt.NDArray[np.uint32], search: Search, scratch: Scratch
+) -> tuple[IntArray, IntArray]:
+    """The rows that share a bucket, and for each the kept row that stands for it.
 
     Only the texts of rows that share a bucket with another are read again.
     """
     from aidp.near_kernel import resolve
 
-    found, count = [], 0
-    shares = np.zeros(len(values), np.bool_)
-    for band_key in keys:
-        rows, numbers = _shared_buckets(band_key)
-        found.append((rows, numbers + count))
-        count += int(numbers.max(initial=-1)) + 1
-        shares[rows] = True
-    twins = np.arange(len(values))
-    rows, places = np.flatnonzero(shares), np.cumsum(shares) - 1
-    if len(rows):
-        buckets = np.full((len(rows), len(keys)), -1, np.int32)
-        for band, (members, numbers) in enumerate(found):
-            buckets[places[members], band] = numbers
-        buffer = _texts_at(values, rows)
-        heads = np.full(count, -1, np.int32)
-        near = np.empty(len(rows), np.int64)
-        resolve(buffer.data, buffer.offsets, words, n, buckets, heads, threshold, near)
-        twins[rows] = rows[near]
-    return twins
+    count = keys.shape[1]
+    shares = scratch.full(count, False, np.bool_)
+    found = _buckets(keys, shares, scratch)
+    rows = np.flatnonzero(shares)
+    if len(rows) == 0:
+        return rows, rows
+    places = scratch.empty(count, np.int32)
+    np.cumsum(shares, dtype=np.int32, out=places)
+    buckets = scratch.full((len(rows), len(keys)), -1, np.int32)
+    for band, members, numbers in found:
+        buckets[places[members] - 1, band] = numbers
+    texts = scratch.texts(chunks(), rows)
+    heads = scratch.full(int(found[-1][2].max()) + 1, -1, np.int32)
+    before = scratch.full(buckets.shape, -1, np.int32)
+    near = scratch.empty(len(rows), np.int64)
+    resolve(
+        texts.data, texts.offsets, words, search.n, buckets, heads, before, search.threshold, near
+    )
+    return rows, rows[near]
+
+
+def _buckets(
+    keys: npt.NDArray[np.uint32], shares: BoolArray, scratch: Scratch
+) -> list[tuple[int, IntArray, npt.NDArray[np.int32]]]:
+    """For each band, and part of its keys, the rows that share one and the number of theirs.
+
+    The numbers go on from band to band. Rows that share any key are marked in `shares`.
+    """
+    found = []
+    count, parts = 0, scratch.parts(keys.shape[1])
+    for band, own in enumerate(keys):
+        for part in range(parts):
+            if parts == 1:
+                rows, numbers = _shared_buckets(own)
+            else:
+                here = rows_in_part(own, part, parts)
+                rows, numbers = _shared_buckets(own[here])
+                rows = here[rows]
+            if len(rows):
+                shares[rows] = True
+                numbers = (numbers + count).astype(np.int32)
+                count = int(numbers[-1]) + 1
+                found.append((band, scratch.kept(rows), scratch.kept(numbers)))
+    return found
 
 
 def _shared_buckets(keys: npt.NDArray[np.uint32]) -> tuple[IntArray, IntArray]:

@@ -140,6 +140,7 @@ def resolve(
     n: int,
     buckets: Ints32,
     heads: Ints32,
+    before: Ints32,
     threshold: float,
     twins: Ints,
 ) -> None:
@@ -152,6 +153,7 @@ def resolve(
         n: Units in a gram.
         buckets: Bucket of each row in each band, -1 where no other row is in it, (texts, bands).
         heads: One -1 per bucket; becomes the last kept row of each.
+        before: As `buckets`, -1 everywhere; becomes the kept row before each in its bucket.
         threshold: The least Jaccard index of a duplicate.
         twins: Out: for each row the kept row that stands for it, itself where it is kept.
     """
@@ -159,7 +161,6 @@ def resolve(
     units = np.empty(longest(offsets), np.uint64)
     mine = np.empty(longest(offsets), np.uint64)
     theirs = np.empty(longest(offsets), np.uint64)
-    before = np.full((rows, bands), -1, np.int32)
     asked = np.full(rows, -1, np.int32)
     for row in range(rows):
         size = -1

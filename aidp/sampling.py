@@ -11,15 +11,17 @@ import numpy.typing as npt
 from aidp.effect import Effect, IntArray, sampling
 
 
-def row_keys(rows: int, seed: int) -> npt.NDArray[np.uint64]:
+def row_keys(rows: int, seed: int, first: int = 0) -> npt.NDArray[np.uint64]:
     """One pseudo-random key per row position, shape (rows,); SplitMix64 of seed and position.
+
+    `first` is the position of the first of the rows.
 
     Source of the mixing constants: Steele, Lea and Flood (2014), "Fast splittable
     pseudorandom number generators".
     """
     golden = np.uint64(0x9E3779B97F4A7C15)
     start = np.uint64(seed * 0xD1342543DE82EF95 % 2**64)
-    z = (np.arange(1, rows + 1, dtype=np.uint64) + start) * golden
+    z = (np.arange(first + 1, first + rows + 1, dtype=np.uint64) + start) * golden
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))

@@ -2,65 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
-from aidp.effect import BoolArray, keeping
-from aidp.errors import AidpError
+from aidp.errors import AidpError, did_you_mean
+from aidp.fingerprint import content_id, digest_json
 from aidp.operators import Operator, find_operator
 from aidp.recipe import Recipe, as_data, seeded, validate
-from aidp.schema import as_names, strings
-from aidp.tables import apply_effect, dataset_of, read_table, table_of
+from aidp.spool import spooled
+from aidp.stage import RowStage, Stage
+from aidp.stage_choice import STAGES, RandomStage
+from aidp.stage_equal import EqualStage
+from aidp.stage_near import NearStage
+from aidp.tables import dataset_of, read_table, table_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from aidp.effect import Effect
-
-SEEN_OPERATOR = "deduplicate_by_text_hash"
-
-
-@dataclass
-class _Stage:
-    """One step of a stream: its operator, its options, what it has seen and counted."""
-
-    operator: Operator
-    params: dict[str, Any]
-    seen: set[bytes] = field(default_factory=set)
-    rows_in: int = 0
-    rows_out: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    def pass_on(self, table: pa.Table) -> pa.Table:
-        """The rows of one batch after this step."""
-        if table.num_rows == 0:
-            return table
-        effect = (
-            self._unseen(table)
-            if self.operator.name == SEEN_OPERATOR
-            else self.operator.effect(table, self.params)
-        )
-        after = apply_effect(table, effect)
-        self.rows_in += table.num_rows
-        self.rows_out += after.num_rows
-        for reason, count in effect.gone.counts().items() if effect.gone else ():
-            self.reasons[reason] = self.reasons.get(reason, 0) + count
-        return after
-
-    def _unseen(self, table: pa.Table) -> Effect:
-        """Rows whose texts no earlier batch had, by a 128-bit hash of them."""
-        columns = [strings(table, name).to_pylist() for name in as_names(self.params["column"])]
-        mask: BoolArray = np.ones(table.num_rows, np.bool_)
-        for row, texts in enumerate(zip(*columns, strict=True)):
-            digest = _digest(texts)
-            mask[row] = digest not in self.seen
-            self.seen.add(digest)
-        return keeping(mask, "duplicate")
+KINDS: Mapping[str, type[Stage]] = {
+    "deduplicate_by_minhash": NearStage,
+    "deduplicate_by_text_hash": EqualStage,
+    **STAGES,
+}
 
 
 def run_stream(
@@ -71,110 +38,111 @@ def run_stream(
 ) -> tuple[Dataset, dict[str, Any]]:
     """Run `recipe` over batches and write what is left to the Arrow file `out`.
 
-    The same rows come out as from `aidp.run` over all of them at once. Only operators whose
-    verdict on a row needs no other row can be in such a recipe, and exact deduplication,
-    which keeps 16 bytes for each distinct row.
+    The same rows come out as from `aidp.run` over all of them at once. Operators that look at
+    one row at a time work on a batch as it comes. Exact and near duplicates, a choice by
+    score or at random, a mix and a balance of classes put the rows on disk first, in
+    `OUT.spool` beside `out`, with some bytes about each row; memory holds a batch, or a part
+    of those bytes, however many rows there are. `order="score"` takes 16 bytes for each row
+    chosen. Sources that parameters name are held in memory.
 
     Args:
-        recipe: Plain data with one source, without weight, `max_rows` and `max_samples`.
+        recipe: Plain data with one source, without weight.
         batches: Tables, datasets, or the batches of `IterableDataset.iter(n)`.
         out: The file; it appears whole or not at all.
         sources: Datasets that parameters name.
 
     Returns:
-        The rows, mapped from the file, and the lineage: the recipe, and rows and reasons of
-        each step.
+        The rows, mapped from the file, and the lineage: recipe, one account per step,
+        content id of the rows.
 
     Raises:
-        AidpError: The recipe is wrong or holds an operator that needs all rows, a batch does
-            not fit, or no row is left.
+        AidpError: The recipe is wrong or holds an operator that needs all rows in memory, a
+            batch or a row does not fit, or no row is left.
     """
     checked = validate(recipe)
     stages = _stages(checked, sources or {})
+    first, last = _limits(checked)
     path = Path(out)
+    spool, partial = (path.with_name(f"{path.name}.{kind}") for kind in ("spool", "partial"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
+    shutil.rmtree(spool, ignore_errors=True)
     try:
-        rows = _write(_through(stages, batches), partial)
+        tables = _through([*first, *stages, *last], _tables(batches), spool)
+        rows = spooled(tables, partial).rows
         if rows == 0:
             raise AidpError("the recipe left no row of the stream; relax its options")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    lineage = {"recipe": as_data(checked), "rows": rows, "steps": [_told(one) for one in stages]}
-    return dataset_of(read_table(path)), lineage
+        shutil.rmtree(spool, ignore_errors=True)
+    table = read_table(path)
+    lineage = {
+        "recipe": as_data(checked),
+        "recipe_digest": digest_json(as_data(checked)),
+        "steps": [stage.told() for stage in stages],
+        "rows_over_max_samples": sum(stage.rows_in - stage.rows_out for stage in last),
+        "rows": rows,
+        "output_hash": content_id(table),
+    }
+    return dataset_of(table, fingerprint=str(lineage["output_hash"])), lineage
 
 
-def _stages(recipe: Recipe, sources: Mapping[str, Dataset]) -> list[_Stage]:
-    source = recipe.sources[0]
-    limits = (source.weight, source.max_rows, recipe.max_samples)
-    if len(recipe.sources) > 1 or any(limit is not None for limit in limits):
-        raise AidpError("a stream has one source, without weight, max_rows and max_samples")
-    return [
-        _stage(find_operator(one.op), seeded(one, recipe.seed), sources) for one in recipe.steps
-    ]
+def _stages(recipe: Recipe, sources: Mapping[str, Dataset]) -> list[Stage]:
+    if len(recipe.sources) > 1 or recipe.sources[0].weight is not None:
+        raise AidpError("a stream has one source, without weight; mix rows with the operator mix")
+    made = []
+    for step in recipe.steps:
+        operator = find_operator(step.op)
+        kind = KINDS.get(operator.name, RowStage if operator.each_row else None)
+        if kind is None:
+            raise AidpError("needs all rows in memory at once; use aidp.run", operator=step.op)
+        params = _resolved(operator, seeded(step, recipe.seed), sources)
+        made.append(kind(operator, params, step.max_removed))
+    return made
 
 
-def _stage(operator: Operator, params: dict[str, Any], sources: Mapping[str, Dataset]) -> _Stage:
-    plain = params.get("keep") == "first" and params.get("normalise") == "none"
-    seen = operator.name == SEEN_OPERATOR and plain and params.get("key") == "text"
-    if not (operator.each_row or seen):
-        raise AidpError(
-            "needs all rows at once (or these options of it do); use aidp.run",
-            operator=operator.name,
-        )
+def _resolved(
+    operator: Operator, params: dict[str, Any], sources: Mapping[str, Dataset]
+) -> dict[str, Any]:
+    """`params` with sources in place of their ids."""
     for parameter in operator.parameters:
         value = params[parameter.name]
         if parameter.takes_dataset and isinstance(value, str):
             if value not in sources:
-                raise AidpError(f"the source {value!r} was not given", operator=operator.name)
+                raise AidpError(
+                    f"parameter {parameter.name!r} names the source {value!r}, which was not "
+                    f"given; {did_you_mean(value, sources)}",
+                    operator=operator.name,
+                )
             params[parameter.name] = sources[value]
-    return _Stage(operator, params)
+    return params
 
 
-def _through(stages: list[_Stage], batches: Iterable[Any]) -> Iterator[pa.Table]:
+def _limits(recipe: Recipe) -> tuple[list[Stage], list[Stage]]:
+    """What the recipe's `max_rows` and `max_samples` do, before and after its steps."""
+    return tuple(  # type: ignore[return-value]
+        [] if most is None else [_sample(most, recipe.seed)]
+        for most in (recipe.sources[0].max_rows, recipe.max_samples)
+    )
+
+
+def _sample(rows: int, seed: int) -> Stage:
+    params = {"n": rows, "fraction": None, "seed": seed}
+    return RandomStage(find_operator("select_by_random"), params)
+
+
+def _tables(batches: Iterable[Any]) -> Iterator[pa.Table]:
     for batch in batches:
         table = pa.table(batch) if isinstance(batch, Mapping) else table_of(batch)
-        for stage in stages:
-            table = stage.pass_on(table.replace_schema_metadata(None))
-        if table.num_rows:
-            yield table
+        yield table.replace_schema_metadata(None)
 
 
-def _write(tables: Iterator[pa.Table], path: Path) -> int:
-    """Write all tables with the schema of the first; how many rows."""
-    first = next(tables, None)
-    if first is None:
-        return 0
-    rows = int(first.num_rows)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, first.schema) as writer:
-        writer.write_table(first)
-        for table in tables:
-            try:
-                writer.write_table(table.select(first.column_names).cast(first.schema))
-            except (pa.ArrowInvalid, KeyError) as error:
-                raise AidpError(f"a batch has other columns than the first: {error}") from None
-            rows += int(table.num_rows)
-    return rows
-
-
-def _told(stage: _Stage) -> dict[str, Any]:
-    return {
-        "operator": stage.operator.name,
-        "version": stage.operator.version,
-        "rows_in": stage.rows_in,
-        "rows_out": stage.rows_out,
-        "reasons": stage.reasons,
-    }
-
-
-def _digest(texts: tuple[str, ...]) -> bytes:
-    """A 128-bit hash of several texts, each led by its length."""
-    from xxhash import xxh3_128
-
-    hasher = xxh3_128()
-    for text in texts:
-        data = text.encode()
-        hasher.update(len(data).to_bytes(8, "little"))
-        hasher.update(data)
-    return hasher.digest()
+def _through(stages: list[Stage], tables: Iterable[pa.Table], folder: Path) -> Iterator[pa.Table]:
+    """The rows after all stages; a stage's files go once it is through."""
+    if not stages:
+        yield from tables
+        return
+    *before, last = stages
+    own = folder / str(len(before))
+    yield from last.run(_through(before, tables, folder), own)
+    shutil.rmtree(own, ignore_errors=True)

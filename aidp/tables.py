@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from aidp.errors import AidpError
+from aidp.fingerprint import content_id
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -45,7 +46,11 @@ def table_of(dataset: Dataset) -> pa.Table:
 
 
 def dataset_of(table: pa.Table, like: Dataset | None = None, fingerprint: str = "") -> Dataset:
-    """A dataset over `table`; the features of `like` are kept for columns still of their type."""
+    """A dataset over `table`; the features of `like` are kept for columns still of their type.
+
+    Its fingerprint is given or the content id, because the library's own would be of a copy of
+    all rows in memory.
+    """
     from datasets import Dataset, Features
     from datasets.table import InMemoryTable
 
@@ -60,7 +65,7 @@ def dataset_of(table: pa.Table, like: Dataset | None = None, fingerprint: str = 
             }
         )
         table = table.replace_schema_metadata(features.arrow_schema.metadata)
-    return Dataset(InMemoryTable(table), fingerprint=fingerprint or None)
+    return Dataset(InMemoryTable(table), fingerprint=fingerprint or content_id(table))
 
 
 def take_rows(table: pa.Table, order: IntArray) -> pa.Table:

@@ -1,10 +1,9 @@
-"""Streams and Ray: the same rows as a plain run."""
+"""Ray: the same rows as a plain run."""
 
 from __future__ import annotations
 
-import pyarrow as pa
 import pytest
-from datasets import Dataset, IterableDataset
+from datasets import Dataset
 from scripted_server import serve
 
 import aidp
@@ -25,59 +24,6 @@ def sources(chat_rows):
     train = chat_rows(3_000)
     doubled = Dataset.from_list(train.to_list() + train.select(range(0, 500, 2)).to_list())
     return {"train": doubled, "validation": train.select(range(40))}
-
-
-@pytest.mark.parametrize("size", [100, 1_117, 10_000])
-def test_a_stream_gives_the_rows_of_a_run(sources, tmp_path, size):
-    whole = aidp.run(RECIPE, sources)
-    rows = sources["train"]
-    batches = (rows.select(range(i, min(i + size, len(rows)))) for i in range(0, len(rows), size))
-    made, lineage = aidp.run_stream(RECIPE, batches, tmp_path / "out.arrow", sources)
-    assert made.to_list() == whole.dataset.to_list()
-    for streamed, account in zip(lineage["steps"], whole.lineage["steps"], strict=True):
-        assert streamed["reasons"] == account["reasons"]
-        assert streamed["rows_out"] == account["rows_out"]
-    assert [path.name for path in tmp_path.iterdir()] == ["out.arrow"]
-
-
-def test_a_stream_takes_an_iterable_dataset(chat_rows, tmp_path):
-    records = chat_rows(50).to_list()
-    endless = IterableDataset.from_generator(lambda: iter(records))
-    recipe = {"sources": [{"id": "a"}], "steps": STEPS[1:2]}
-    made, _ = aidp.run_stream(recipe, endless.iter(batch_size=7), tmp_path / "out.arrow")
-    assert made["id"][:] == [one["id"] for one in records if one["source"] != "c"]
-
-
-@pytest.mark.parametrize(
-    ("recipe", "words"),
-    [
-        ({"sources": [{"id": "a"}], "steps": [{"op": "balance_classes"}]}, "use aidp.run"),
-        (
-            {"sources": [{"id": "a"}], "steps": [{**STEPS[0], "params": {"keep": "last"}}]},
-            "use aidp.run",
-        ),
-        ({"sources": [{"id": "a"}], "max_samples": 3}, "without weight"),
-        ({"sources": [{"id": "a"}], "steps": [STEPS[3]]}, "'validation' was not given"),
-        (
-            {
-                "sources": [{"id": "a"}],
-                "steps": [{"op": "select_by_filter", "params": {"where": "label > 3"}}],
-            },
-            "left no row",
-        ),
-    ],
-)
-def test_what_a_stream_cannot_do(chat_rows, tmp_path, recipe, words):
-    with pytest.raises(AidpError, match=words):
-        aidp.run_stream(recipe, [chat_rows(5)], tmp_path / "out.arrow")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_batch_with_other_columns_leaves_no_file(tmp_path):
-    batches = [pa.table({"a": [1]}), pa.table({"b": [1]})]
-    with pytest.raises(AidpError, match="other columns"):
-        aidp.run_stream({"sources": [{"id": "a"}]}, batches, tmp_path / "out.arrow")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_ray_the_remedy_is_named(sources, monkeypatch):
