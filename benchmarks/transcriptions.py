@@ -1,7 +1,7 @@
 """Transcriptions: each scorer's rule written down as its specification reads, one item at a time.
 
-They are the peers of benchmarks/scorers.py and the oracle of tests/unit/scorers. They keep nothing
-that is not asked for, bound nothing, and raise where upstream would.
+They are the peers of benchmarks/scorers.py and the oracle of tests/unit/scorers. They bound
+nothing, and raise where upstream would.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import math
 import re
 import warnings
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "law_score",
     "log_distance",
     "macro_f1",
+    "matched",
     "mechanism_score",
     "ome_score",
     "order_score",
@@ -68,6 +69,11 @@ def last_capital(text: str) -> str:
         if character.isupper():
             letter = character
     return letter
+
+
+def matched(answer: str, found: str | None) -> tuple[float, str | None]:
+    """The score of a choice, and the choice."""
+    return float(found == answer), found
 
 
 def sentiment(text: str) -> str | None:
@@ -152,13 +158,13 @@ def char_f1(first: str, second: str) -> float:
     return 2 * precision * recall / (precision + recall) if shared else 0.0
 
 
-def single_choice(labels: Sequence[str], text: str, gold: str) -> tuple[float, bool]:
-    """LawBench: the score, and whether it abstains."""
-    hits = []
+def single_choice(labels: Sequence[str], text: str, gold: str) -> tuple[float, list[str]]:
+    """LawBench: the score, and the labels that occur; a label that repeats counts once."""
+    counts = {}
     for label in labels:
-        if label in text:
-            hits.append(label)
-    return float(len(hits) == 1 and hits[0] == gold), not hits
+        counts[label] = min(text.count(label), 1)
+    score = float(sum(counts.values()) == 1 and counts[gold] == 1)
+    return score, [label for label, count in counts.items() if count]
 
 
 def entities(kinds: Sequence[str], text: str) -> dict[str, str]:
@@ -311,35 +317,42 @@ def log_distance(months: int | None, gold: int) -> float:
     return (longest - abs(math.log(gold + 1) - math.log(months + 1))) / longest
 
 
-def order_score(row: dict[str, Any], text: str) -> float:
-    """EconLogicQA: exact match, and the pairs that reports show."""
+def order_score(row: dict[str, Any], text: str) -> tuple[float, dict[str, Any] | None]:
+    """EconLogicQA: exact match; what was read, and its pairs, which reports show."""
     order, gold = author_order(text), row["answer"].split(", ")
-    letters = order.split(", ") if order else []
+    if order is None:
+        return 0.0, None
+    letters = order.split(", ")
+    pairs = 0.0
     if sorted(letters) == sorted(gold):
-        pairs = [(one, two) for at, one in enumerate(gold) for two in gold[at + 1 :]]
-        row["pairs"] = sum(letters.index(one) < letters.index(two) for one, two in pairs) / 6
-    return float(order == row["answer"])
+        wanted = [(one, two) for at, one in enumerate(gold) for two in gold[at + 1 :]]
+        pairs = sum(letters.index(one) < letters.index(two) for one, two in wanted) / 6
+    return float(order == row["answer"]), {"order": order, "pairwise_accuracy": pairs}
 
 
-def law_score(row: dict[str, Any], text: str) -> float:
-    """LawBench: one answer of a sub-task that the benchmark measures; `row` keeps abstentions."""
+def law_score(row: dict[str, Any], text: str) -> tuple[float, Any]:
+    """LawBench: one answer of a sub-task that the benchmark measures, and what was read in it."""
     gold, subtask = row["reference"], row["subtask"]
     if subtask == "1-2":
-        score, row["abstained"] = single_choice("ABCD", text, gold[5])
-        return score
+        return single_choice("ABCD", text, gold[5])
     if subtask == "2-5":
-        return char_f1(gold.replace("回答:", ""), text)
+        return char_f1(gold.replace("回答:", ""), text), text
     if subtask == "2-6":
-        return _entity_f1(dict(pair.split(":") for pair in gold.split(";")), text)
+        found = entities(_KINDS, text)
+        return _entity_f1(dict(pair.split(":") for pair in gold.split(";")), found), found
     if subtask == "3-1":
-        found = article_numbers(text)
-        row["abstained"] = not found
-        return _set_f1(found, {264})
+        numbers = article_numbers(text)
+        bare = gold.replace("法条:刑法第", "").replace("条", "")
+        return _set_f1(numbers, {int(number) for number in bare.split("、")}), numbers
     if subtask == "3-4":
         months = prison_term(text)
-        row["abstained"] = months is None
-        return log_distance(months, int(gold[3:-2]))
-    return rouge_l_chinese(text, gold)
+        wanted = int(gold.replace("刑期:", "").replace("个月", ""))
+        return log_distance(months, wanted), months
+    return rouge_l_chinese(text, gold), text
+
+
+_KINDS = ("犯罪嫌疑人", "受害人", "被盗货币", "物品价值", "盗窃获利")
+_KINDS += ("被盗物品", "作案工具", "时间", "地点", "组织机构")
 
 
 def _set_f1(found: set[int], gold: set[int]) -> float:
@@ -348,10 +361,7 @@ def _set_f1(found: set[int], gold: set[int]) -> float:
     return 2 * precision * recall / (precision + recall) if shared else 0.0
 
 
-def _entity_f1(wanted: dict[str, str], text: str) -> float:
-    kinds = ("犯罪嫌疑人", "受害人", "被盗货币", "物品价值", "盗窃获利")
-    kinds += ("被盗物品", "作案工具", "时间", "地点", "组织机构")
-    found = entities(kinds, text)
+def _entity_f1(wanted: dict[str, str], found: dict[str, str]) -> float:
     if not found:
         return 0.0
     shared = sum(char_f1(wanted[kind], found[kind]) for kind in found if kind in wanted)
@@ -361,7 +371,8 @@ def _entity_f1(wanted: dict[str, str], text: str) -> float:
 
 def gta_summary(pairs: Sequence[tuple[dict[str, Any], str]]) -> float:
     """GTA, step by step: upstream's counts, of which the answers make the score."""
-    counts: Counter[str] = Counter()
+    counts: dict[str, float] = defaultdict(float)
+    items = []
     for row, text in pairs:
         name, content = react_step(text)
         if name == "answer":
@@ -376,25 +387,36 @@ def gta_summary(pairs: Sequence[tuple[dict[str, Any], str]]) -> float:
         counts["tool"] += wanted
         counts["tool_call"] += called
         counts["tool_call_error"] += called and "error" in step
+        score = 0.0
         if not called and not wanted:
-            counts["answer"] += _named(row["reference"], step["content"])
+            score = float(_named(row["reference"], step["content"]))
+        counts["answer"] += score
+        items.append({"id": row["id"], "score": score, "valid": "error" not in step, "step": step})
     return counts["answer"] / counts["references"]
 
 
 def _named(reference: dict[str, Any], answer: str) -> bool:
     found = 0
     for group in reference["whitelist"]:
-        pattern = r"\b(?:" + "|".join(re.escape(alias) for alias in group) + r")\b"
-        if re.search(pattern, answer, re.IGNORECASE):
+        if re.search(_alternatives(group), answer, re.IGNORECASE):
             found += 1
+    if reference["blacklist"]:
+        black = [alias for group in reference["blacklist"] for alias in group]
+        if re.search(_alternatives(black), answer, re.IGNORECASE):
+            return False
     return found == len(reference["whitelist"])
 
 
-def ome_score(row: dict[str, Any], text: str) -> float:
+def _alternatives(aliases: Sequence[str]) -> str:
+    return r"\b(?:" + "|".join(re.escape(alias) for alias in aliases) + r")\b"
+
+
+def ome_score(row: dict[str, Any], text: str) -> tuple[float, dict[str, float]]:
     """oMeBench: the equally weighted components of one answer that is JSON."""
     gold = [(s["subtype"], s["intermediate_smiles"], s["step_weight"]) for s in row["mechanism"]]
     found = [(s["subtype"], s["intermediate_smiles"], 0.0) for s in json.loads(text)]
-    return sum(0.25 * value for value in mechanism_score(gold, found).values())
+    parts = mechanism_score(gold, found)
+    return sum(0.25 * value for value in parts.values()), parts
 
 
 def tomg_score(row: dict[str, Any], text: str) -> float:

@@ -43,14 +43,17 @@ def list_tasks(format: Shape = "auto") -> int:
 
 @app.command("show")
 def show(task: str, format: Shape = "auto") -> int:
-    """Show one task: data, metric, licence, and what is missing upstream."""
+    """Show one task: data, metric, parsers, licence, and what is missing upstream."""
     from ft_bench import registry
 
     spec = registry.task(task)
+    parsers = list(registry.scorer(spec.scorer).parsers)
     reference = spec.reference
     lines = [
         f"{spec.id} {spec.version}: {spec.title}",
-        f"metric      {spec.metric.name} ({spec.metric.direction}), parser {spec.parser}",
+        f"metric      {spec.metric.name} ({spec.metric.direction})",
+        "parsers     "
+        + ", ".join(f"{name} (default)" if name == spec.parser else name for name in parsers),
         f"rows        {spec.splits.train:,} train, {spec.splits.validation:,} validation, "
         f"{spec.splits.test:,} test. {spec.splits.note}",
         f"licence     {spec.licence}",
@@ -64,7 +67,8 @@ def show(task: str, format: Shape = "auto") -> int:
     lines += [f"file        {source.name}  sha256 {source.sha256}" for source in spec.sources]
     if spec.missing:
         lines.append(f"missing     {spec.missing}")
-    Output(format).data(spec.model_dump(mode="json"), "\n".join([*lines, "", spec.brief.strip()]))
+    data = {**spec.model_dump(mode="json"), "parsers": parsers}
+    Output(format).data(data, "\n".join([*lines, "", spec.brief.strip()]))
     return 0
 
 

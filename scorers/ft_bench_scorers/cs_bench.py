@@ -8,7 +8,6 @@ as option A). An assertion takes the first whole word true or false. As released
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from ft_bench.protocols import ItemScore, Row
 from ft_bench_scorers.means import MeanScorer
@@ -28,7 +27,6 @@ SLICES = (
     "Operating System",
 )
 
-_SHORT = 64
 _LETTER = re.compile(r"\b[ABCD]\b", re.IGNORECASE)
 _TRUTH = re.compile(r"\b(?:true|false)\b")
 
@@ -42,13 +40,9 @@ def find_answer(text: str, form: str) -> str | None:
     return letter.group().upper() if letter else None
 
 
-_find_again = lru_cache(maxsize=4096)(find_answer)
-"""Short outputs repeat: most are one letter."""
-
-
 def score_answer(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the answer found is the row's `answer`."""
-    found = (_find_again if len(text) < _SHORT else find_answer)(text, row["format"])
+    found = find_answer(text, row["format"])
     return ItemScore(row["id"], 1.0 if found == row["answer"] else 0.0, found is not None, found)
 
 

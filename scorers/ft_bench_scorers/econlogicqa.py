@@ -19,7 +19,6 @@ from ft_bench_scorers.reasoning import VERBATIM
 __all__ = ["SCORER", "find_order", "pairwise_accuracy", "score_order"]
 
 _STRICT = re.compile(r"(?:[A-D], ){3}[A-D]")
-_SHORT = 64
 _STOPS = ("Q", "</s>")
 _MARKER = re.compile(r"\b(?:answer|order|sequence|ordering)\b", re.IGNORECASE)
 _GAP = r"(?:\s*(?:,|;|->|→|>|\|)\s*(?:(?:and|then)\s+)?|\s+(?:and|then)\s+|\s+)"
@@ -70,15 +69,14 @@ def pairwise_accuracy(order: str | None, gold: str) -> float:
     return sum(places[before] < places[after] for before, after in pairs) / len(pairs)
 
 
-_find_again = lru_cache(maxsize=4096)(find_order)
-_pairs_again = lru_cache(maxsize=1024)(pairwise_accuracy)
-"""Short outputs repeat, and there are 256 orders against 24."""
+_pairs_of = lru_cache(maxsize=1024)(pairwise_accuracy)
+"""There are few orders: 256 that can be read, and 24 gold ones."""
 
 
 def score_order(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the order is the row's `answer`; `pairwise_accuracy` beside it."""
-    order = (_find_again if len(text) < _SHORT else find_order)(text, parser)
-    parts = {"pairwise_accuracy": _pairs_again(order, row["answer"])}
+    order = find_order(text, parser)
+    parts = {"pairwise_accuracy": _pairs_of(order, row["answer"])}
     right = 1.0 if order == row["answer"] else 0.0
     return ItemScore(row["id"], right, order is not None, order, parts)
 

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ft_bench.errors import UsageError
 from ft_bench.protocols import ItemScore, Row
 from ft_bench_scorers.gta_answers import Similarity, answer_score, trigram_similarity
+from ft_bench_scorers.gta_dialogue import COLUMNS, dialogue_means, dialogue_parts, read_steps
 from ft_bench_scorers.gta_react import Step, arguments_of, is_call, name_of, parse_step, read_step
 from ft_bench_scorers.means import check_call, ratio
-from ft_bench_scorers.reasoning import VERBATIM, answer_text
+from ft_bench_scorers.reasoning import VERBATIM, answer_texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SCORER", "GtaScorer", "gta_scorer"]
 
-_COLUMNS = ("answer", "instruction", "tool", "arguments", "tool_call", "tool_call_error")
-_PARTS = dict.fromkeys(_COLUMNS, 0.0)
+_STEPS = ("answer", "instruction", "tool", "arguments", "tool_call", "tool_call_error")
+_COLUMNS = (*_STEPS, *COLUMNS)
 
 
 @dataclass(slots=True)
@@ -38,29 +40,30 @@ class GtaScorer:
         version: moves whenever a value could change.
         similarity: compares an answer with a reference sentence.
         parsers: the parser names; `verbatim` strips no reasoning, `json` takes steps as upstream
-            stores its predictions.
+            stores its predictions, `dialogue` a JSON list of them against a row that is a sample.
     """
 
     name: str
     version: str
     similarity: Similarity
-    parsers: tuple[str, ...] = ("strict", "json", VERBATIM)
+    parsers: tuple[str, ...] = ("strict", "json", "dialogue", VERBATIM)
 
     def score_items(
         self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
     ) -> list[ItemScore]:
         """Read each output as a step and score it; the value is the answer's or the call's."""
         check_call(self.name, self.parsers, parser, rows, outputs)
-        return [
-            self.score_step(row, self._parsed(row, answer_text(output, parser), parser))
-            for row, output in zip(rows, outputs, strict=True)
-        ]
-
-    @staticmethod
-    def _parsed(row: Row, text: str, parser: str) -> Step:
+        texts = answer_texts(outputs, parser)
+        if parser == "dialogue":
+            return [self.score_dialogue(row, text) for row, text in zip(rows, texts, strict=True)]
         if parser == "json":
-            return read_step(text)
-        return parse_step(text, row["tools"], row["files"])
+            return [
+                self.score_step(row, read_step(text)) for row, text in zip(rows, texts, strict=True)
+            ]
+        return [
+            self.score_step(row, parse_step(text, row["tools"], row["files"]))
+            for row, text in zip(rows, texts, strict=True)
+        ]
 
     def score_step(self, row: Row, step: Step) -> ItemScore:
         """Score a step that was already read.
@@ -71,47 +74,68 @@ class GtaScorer:
         """
         gold: Step = row["gold"]
         wrong, called, wanted = bool(step.get("error")), is_call(step), is_call(gold)
-        parts = _PARTS.copy()
+        parts: dict[str, float] = {}
         if called == wanted and not wrong:
             parts["instruction"] = 1.0
+        value = 0.0
         if called:
-            parts["tool_call"] = 1.0
-            parts["tool_call_error"] = float(wrong)
-        if called and wanted and name_of(step) == name_of(gold):
-            parts["tool"] = 1.0
-            parts["arguments"] = float(arguments_of(step) == arguments_of(gold))
-        if not called and not wanted and step.get("role", "assistant") == "assistant":
+            parts["tool_call"], parts["tool_call_error"] = 1.0, float(wrong)
+            if wanted and name_of(step) == name_of(gold):
+                value = float(arguments_of(step) == arguments_of(gold))
+                parts["tool"], parts["arguments"] = 1.0, value
+        elif not wanted and step.get("role", "assistant") == "assistant":
             text = str(step.get("content", ""))
-            parts["answer"] = answer_score(row["reference"], text, self.similarity)
-        value = parts["arguments"] if wanted else parts["answer"]
+            parts["answer"] = value = answer_score(row["reference"], text, self.similarity)
         return ItemScore(row["id"], value, not wrong, step, parts)
 
+    def score_dialogue(self, row: Row, text: str) -> ItemScore:
+        """Score a whole predicted dialogue; the value is the answer's, or the images'.
+
+        Raises:
+            UsageError: the row is a single step.
+        """
+        if "dialogs" not in row:
+            raise UsageError(
+                f"Row {row['id']!r} is one step of a dialogue, expected a sample for the parser "
+                "'dialogue'; give the samples' ids and --split any"
+            )
+        steps = read_steps(text)
+        parts = dialogue_parts(row, steps or [], self.similarity)
+        value = parts.get("answer", 0.0) if row["reference"] else parts["image"]
+        return ItemScore(row["id"], value, steps is not None, steps, parts)
+
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
-        """The parts, then the denominators: gold calls, samples with a reference. Shape (n, 8)."""
+        """The parts, then the denominators: gold calls, samples with a reference. Shape (n, 22)."""
         import numpy as np
 
-        table = [
-            [*map(item.components.__getitem__, _COLUMNS), is_call(row["gold"]), row["counts"]]
-            for row, item in zip(rows, items, strict=True)
-        ]
-        return np.asarray(table, dtype=np.float64).reshape(len(items), len(_COLUMNS) + 2)
+        table = np.zeros((len(items), len(_COLUMNS) + 2), dtype=np.float64)
+        every = [item.components for item in items]
+        for column, part in enumerate(_COLUMNS):
+            table[:, column] = [parts.get(part, 0.0) for parts in every]
+        table[:, -2] = [is_call(row.get("gold", {})) for row in rows]
+        table[:, -1] = [row["counts"] for row in rows]
+        return table
 
     def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """SummAcc in [0, 1]; 0 without a sample that has a reference. Shape (..., 8) to (...)."""
-        return ratio(sums[..., 0], sums[..., 7])
+        """SummAcc in [0, 1]; 0 without a sample that has a reference. Shape (..., 22) to (...)."""
+        return ratio(sums[..., 0], sums[..., -1])
 
     def components(self, sums: NDArray[np.float64]) -> dict[str, float]:
-        """InstAcc, ToolAcc, ArgAcc and SummAcc in [0, 1] (InstAcc may exceed it); call counts."""
-        answer, instruction, tool, arguments, calls, errors, gold_calls, references = map(
-            float, sums
-        )
+        """InstAcc, ToolAcc, ArgAcc and SummAcc in [0, 1] (InstAcc may exceed it); call counts.
+
+        For whole dialogues: AnsAcc, Ans+I and the F1 of the kinds of tools, in [0, 1] too.
+        """
+        named = dict(zip(_COLUMNS, map(float, sums), strict=False))
+        gold_calls, references = map(float, sums[-2:])
+        if named["dialogue"]:
+            return dialogue_means(named, references)
         return {
-            "inst_acc": instruction / max(gold_calls + references, 1.0),
-            "tool_acc": tool / max(gold_calls, 1.0),
-            "arg_acc": arguments / max(gold_calls, 1.0),
-            "summ_acc": answer / max(references, 1.0),
-            "tool_call": calls,
-            "tool_call_error": errors,
+            "inst_acc": named["instruction"] / max(gold_calls + references, 1.0),
+            "tool_acc": named["tool"] / max(gold_calls, 1.0),
+            "arg_acc": named["arguments"] / max(gold_calls, 1.0),
+            "summ_acc": named["answer"] / max(references, 1.0),
+            "tool_call": named["tool_call"],
+            "tool_call_error": named["tool_call_error"],
         }
 
 

@@ -79,15 +79,16 @@ def names_agree(reference: Mapping[str, Any], text: str) -> bool:
     Aliases that begin or end in a character outside words ("-2", "50%") need a word character
     beside them, as upstream's expression does.
     """
-    black = [alias for group in reference.get("blacklist") or () for alias in group]
-    if black and _found(black, text):
-        return False
-    return all(_found(group, text) for group in reference["whitelist"])
+    for group in reference["whitelist"]:
+        if not _found(group, text):
+            return False
+    blacklist = reference.get("blacklist")
+    return not (blacklist and _found([alias for group in blacklist for alias in group], text))
 
 
 def answer_score(reference: Any, text: str, similarity: Similarity) -> float:
     """1 or 0 for names, the best similarity for sentences, 0 where there is no reference."""
-    if isinstance(reference, Mapping):
+    if isinstance(reference, dict):
         return float(names_agree(reference, text))
     if reference:
         return max(similarity(text, sentence) for sentence in reference)

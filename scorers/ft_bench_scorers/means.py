@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ft_bench.errors import UnknownName, UsageError
 from ft_bench.protocols import ItemScore, Row
-from ft_bench_scorers.reasoning import VERBATIM, answer_text
+from ft_bench_scorers.reasoning import VERBATIM, answer_texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,8 +81,8 @@ class MeanScorer:
         check_call(self.name, self.parsers, parser, rows, outputs)
         score = self.score
         return [
-            score(row, output if "<" not in output else answer_text(output, parser), parser)
-            for row, output in zip(rows, outputs, strict=True)
+            score(row, text, parser)
+            for row, text in zip(rows, answer_texts(outputs, parser), strict=True)
         ]
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
@@ -174,8 +174,8 @@ class GroupMeanScorer:
         check_call(self.name, self.parsers, parser, rows, outputs)
         score = self.score
         return [
-            score(row, output if "<" not in output else answer_text(output, parser), parser)
-            for row, output in zip(rows, outputs, strict=True)
+            score(row, text, parser)
+            for row, text in zip(rows, answer_texts(outputs, parser), strict=True)
         ]
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:

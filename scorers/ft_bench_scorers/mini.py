@@ -35,5 +35,5 @@ def find_groups(text: str, parser: str) -> Labels:
 
 
 SCORER = MultilabelScorer(
-    name="macro_f1", version="1", labels=LABELS, gold=gold_groups, parse=find_groups
+    name="macro_f1", version="2", labels=LABELS, gold=gold_groups, parse=find_groups
 )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ft_bench.protocols import ItemScore, Row
 from ft_bench_scorers.means import check_call, ratio
-from ft_bench_scorers.reasoning import VERBATIM, answer_text
+from ft_bench_scorers.reasoning import VERBATIM, answer_texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,14 +59,17 @@ class MultilabelScorer:
     def score_items(
         self, rows: Sequence[Row], outputs: Sequence[str], *, parser: str = "strict"
     ) -> list[ItemScore]:
-        """Score each output: `value` is the F1 of its label set, `prediction` the label list."""
+        """Score each output: `value` is the F1 of its label set, `prediction` the label list.
+
+        An output without an answer is worth 0, also where the gold set is empty.
+        """
         check_call(self.name, self.parsers, parser, rows, outputs)
         parse, gold = self.parse, self.gold
         items = []
-        for row, output in zip(rows, outputs, strict=True):
-            text = output if "<" not in output else answer_text(output, parser)
+        for row, text in zip(rows, answer_texts(outputs, parser), strict=True):
             found, valid = parse(text, parser)
-            items.append(ItemScore(row["id"], set_f1(found, gold(row)), valid, found))
+            value = set_f1(found, gold(row)) if valid else 0.0
+            items.append(ItemScore(row["id"], value, valid, found))
         return items
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:

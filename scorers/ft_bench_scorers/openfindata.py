@@ -8,7 +8,6 @@ of the gold answer must be a substring of the output; its accuracy is rounded to
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -45,11 +44,6 @@ def last_capital(text: str) -> str:
     return ""
 
 
-_SHORT = 64
-_last_again = lru_cache(maxsize=4096)(last_capital)
-"""Short outputs repeat: most are one letter."""
-
-
 def score_answer(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the letter is the gold one, or every gold name is in the output."""
     gold = row["answer"]
@@ -58,7 +52,7 @@ def score_answer(row: Row, text: str, parser: str) -> ItemScore:
         named = [name for name in wanted if name in text]
         right = 1.0 if len(named) == len(wanted) else 0.0
         return ItemScore(row["id"], right, bool(text.strip()), named)
-    letter = (_last_again if len(text) < _SHORT else last_capital)(text)
+    letter = last_capital(text)
     return ItemScore(row["id"], 1.0 if letter == gold else 0.0, bool(letter), letter or None)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-__all__ = ["VERBATIM", "answer_text", "strip_reasoning"]
+__all__ = ["VERBATIM", "answer_texts", "strip_reasoning"]
 
 VERBATIM = "verbatim"
 """The parser name under which an output reaches upstream's parser with nothing stripped."""
@@ -20,12 +21,11 @@ def strip_reasoning(output: str) -> str:
     model that was cut while thinking has answered nothing. A text without tags is returned as it
     is; else the white space in front of the answer goes too. Linear in the length of `output`.
     """
-    if "<" not in output:
+    if not _TAG.search(output):
         return output
     kept: list[str] = []
-    start, inside, seen = 0, False, False
+    start, inside = 0, False
     for tag in _TAG.finditer(output):
-        seen = True
         if not tag.group(1):
             if not inside:
                 kept.append(output[start : tag.start()])
@@ -34,13 +34,21 @@ def strip_reasoning(output: str) -> str:
         if not inside:
             kept.clear()
         inside, start = False, tag.end()
-    if not seen:
-        return output
     if not inside:
         kept.append(output[start:])
     return "".join(kept).lstrip()
 
 
-def answer_text(output: str, parser: str) -> str:
-    """The text that the parser called `parser` reads: stripped, unless it is `verbatim`."""
-    return output if "<" not in output or parser == VERBATIM else strip_reasoning(output)
+def answer_texts(outputs: Sequence[str], parser: str) -> Sequence[str]:
+    """The texts that the parser called `parser` reads: stripped, unless it is `verbatim`.
+
+    Only texts that hold the end of a tag are searched for one: most hold none.
+    """
+    if parser == VERBATIM:
+        return outputs
+    return [
+        text
+        if "<" not in text or ("k>" not in text and "K>" not in text)
+        else strip_reasoning(text)
+        for text in outputs
+    ]

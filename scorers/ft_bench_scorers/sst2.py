@@ -9,7 +9,6 @@ and `contains_choice` (Me-LLaMA's classification tasks).
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from ft_bench.protocols import ItemScore, Row
 from ft_bench_scorers.means import MeanScorer
@@ -24,7 +23,6 @@ PARSERS = ("strict", VERBATIM, "promptbench_cls", "promptbench_general", "contai
 
 _IN_WORDS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 _DIGIT = re.compile(r"(?<![\w.])[01](?!\.?\w)")
-_SHORT = 64
 _EDGE = ",._\"'-+=!?()&^%$#@:\\|{}[]<>/` \t\n\r\x0b\x0c"
 _ALIASES = {"negative": "negative", "0": "negative", "positive": "positive", "1": "positive"}
 
@@ -41,9 +39,11 @@ def _last_name(text: str, name: str) -> int:
 
 def _last_word(text: str) -> str | None:
     low = text.lower()
-    negative, positive = (_last_name(low, name) for name in NAMES)
-    if negative >= 0 or positive >= 0:
+    negative, positive = _last_name(low, "negative"), _last_name(low, "positive")
+    if negative != positive:
         return NAMES[positive > negative]
+    if "0" not in text and "1" not in text:
+        return None
     digits = _DIGIT.findall(text)
     return NAMES[int(digits[-1])] if digits else None
 
@@ -60,10 +60,6 @@ def _contains_choice(text: str) -> str | None:
 
 def find_sentiment(text: str, parser: str) -> str | None:
     """The sentiment that the parser finds in `text`, or None."""
-    return _find(text, parser)
-
-
-def _find(text: str, parser: str) -> str | None:
     if parser in ("strict", VERBATIM):
         return _last_word(text)
     if parser == "contains_choice":
@@ -71,13 +67,9 @@ def _find(text: str, parser: str) -> str | None:
     return _promptbench(text, last_piece=parser == "promptbench_cls")
 
 
-_find_again = lru_cache(maxsize=4096)(_find)
-"""Short outputs repeat: most are one of the two words."""
-
-
 def score_sentiment(row: Row, text: str, parser: str) -> ItemScore:
     """1 where the sentiment found is the row's `answer`."""
-    found = _find_again(text, parser) if len(text) < _SHORT else _find(text, parser)
+    found = find_sentiment(text, parser)
     return ItemScore(row["id"], 1.0 if found == row["answer"] else 0.0, found is not None, found)
 
 

@@ -10,7 +10,7 @@ from ft_bench.protocols import RowReader, TaskData
 from ft_bench.tasks.carve import in_stable_order
 from ft_bench.tasks.gta.react import gold_text, messages_before, prompt_of
 
-__all__ = ["VALIDATION_SAMPLES", "prepare", "rows_of", "tools_of"]
+__all__ = ["VALIDATION_SAMPLES", "dialogue_row", "prepare", "rows_of", "tools_of"]
 
 VALIDATION_SAMPLES = 46
 """A fifth of the 229 samples, with all their turns."""
@@ -73,8 +73,24 @@ def rows_of(
     ]
 
 
+def dialogue_row(name: str, sample: Mapping[str, Any]) -> dict[str, Any]:
+    """A sample as one row, for predictions that are whole dialogues."""
+    dialogue = sample["dialogs"]
+    return {
+        "id": name,
+        "prompt": str(dialogue[0]["content"]),
+        "answer": "",
+        "dialogs": dialogue,
+        "reference": sample["gt_answer"],
+        "counts": int(bool(sample["gt_answer"])),
+    }
+
+
 def prepare(source: RowReader) -> TaskData:
-    """Validation is carved by a hash of the question; there is no training split upstream."""
+    """Validation is carved by a hash of the question; there is no training split upstream.
+
+    The samples themselves are spare: what an agent with tools said is scored against them.
+    """
     samples = json.loads(source.path("dataset.json").read_text(encoding="utf-8"))
     toolmeta = tools_of(samples)
     order = in_stable_order(samples, lambda name: str(samples[name]["dialogs"][0]["content"]))
@@ -86,4 +102,5 @@ def prepare(source: RowReader) -> TaskData:
         f"Validation is {len(chosen)} of {len(samples)} samples, by a hash of the question.",
         "There are no training rows upstream. Images are path strings only.",
     )
-    return TaskData([], validation, test, notes)
+    spare = [dialogue_row(name, sample) for name, sample in samples.items()]
+    return TaskData([], validation, test, notes, spare)

@@ -4,4 +4,4 @@ from ft_bench_scorers.lawbench.scorer import LawBenchScorer
 
 __all__ = ["SCORER", "LawBenchScorer"]
 
-SCORER = LawBenchScorer(name="hybrid", version="1")
+SCORER = LawBenchScorer(name="hybrid", version="2")

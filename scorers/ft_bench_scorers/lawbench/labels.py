@@ -15,6 +15,7 @@ def _lists() -> dict[str, tuple[str, ...]]:
     return {subtask: tuple(labels) for subtask, labels in json.loads(text).items()}
 
 
+@cache
 def labels_of(subtask: str) -> tuple[str, ...]:
     """The labels of a sub-task, in upstream's order; the letters where it is a choice."""
     return _lists()[subtask]

@@ -69,7 +69,7 @@ def articles(text: str, gold: str) -> Outcome:
     bare = gold.replace("法条:刑法第", "").replace("条", "")
     wanted = {int(number) for number in re.findall(r"\d+", bare)}
     found = article_numbers(text)
-    return Outcome(set_f1(found, wanted), not found, sorted(found))
+    return set_f1(found, wanted), not found, sorted(found)
 
 
 def months_of(text: str) -> int | None:
@@ -89,17 +89,17 @@ def prison_term(text: str, gold: str) -> Outcome:
     Gold sentences of death or for life are left out.
     """
     if "死刑" in gold or "无期" in gold:
-        return Outcome(0.0, weight=0.0)
+        return None, False, None
     wanted = int(gold.replace("刑期:", "").replace("个月", ""))
     found = months_of(text)
     if found is None:
-        return Outcome(0.0, True)
+        return 0.0, True, None
     distance = abs(math.log(wanted + 1) - math.log(found + 1))
-    return Outcome((_LONGEST - distance) / _LONGEST, False, found)
+    return (_LONGEST - distance) / _LONGEST, False, found
 
 
 def amount(text: str, gold: str) -> Outcome:
     """3-7: 1 where the gold amount is one of the numbers in `text`."""
     wanted = float(gold.replace("上文涉及到的犯罪金额:", "").replace("元。", ""))
     found = [float(number[:_MAX_DIGITS]) for number in _NUMBER.findall(text)]
-    return Outcome(float(wanted in found), not found, found[:20])
+    return float(wanted in found), not found, found[:20]

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any
 
 __all__ = ["Outcome", "char_f1", "f_measure", "set_f1"]
 
 
-class Outcome(NamedTuple):
-    """One answer's outcome.
-
-    Attributes:
-        value: its score.
-        abstained: whether upstream counts it as an abstention.
-        prediction: what was read in it, as JSON data.
-        weight: 0 where upstream leaves the gold answer out of the denominator.
-        edits: true positives, false positives, false negatives (document proofreading only).
-    """
-
-    value: float
-    abstained: bool = False
-    prediction: Any = None
-    weight: float = 1.0
-    edits: tuple[int, int, int] | None = None
+Outcome = tuple[float | None, bool, Any]
+"""The score, None where upstream leaves the gold answer out of the mean; whether upstream counts
+the answer as an abstention; what was read in it, as JSON data."""
 
 
 def f_measure(precision: float, recall: float, small: float = 0.0) -> float:

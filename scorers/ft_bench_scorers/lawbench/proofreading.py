@@ -11,16 +11,15 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from ft_bench.errors import PrerequisiteError
 from ft_bench.protocols import Row
 from ft_bench_scorers.lawbench.edits import Edit, TooManyWays, edits_of
 from ft_bench_scorers.lawbench.lexicon import Lexicon
-from ft_bench_scorers.lawbench.outcome import Outcome
 from ft_bench_scorers.lawbench.packages import package
 
-__all__ = ["f_half", "proofread"]
+__all__ = ["Proof", "f_half", "proofread"]
 
 _BLANK, _NOTHING, _SLACK = "无", "无内容", 5
 _log = logging.getLogger(__name__)
@@ -72,7 +71,16 @@ def f_half(right: float, wrong: float, missed: float) -> float:
     return 1.25 * precision * recall / total if total else 0.0
 
 
-def proofread(row: Row, text: str) -> Outcome:
+class Proof(NamedTuple):
+    """One corrected sentence: the edits found, and how many were right, wrong and missed."""
+
+    edits: list[Edit]
+    right: int
+    wrong: int
+    missed: int
+
+
+def proofread(row: Row, text: str) -> Proof:
     """The counts of the edits of `text` against those of the row's reference.
 
     An edit on which both sides agree counts as often as the reference has it.
@@ -85,5 +93,4 @@ def proofread(row: Row, text: str) -> Outcome:
     right = sum(wanted[edit] for edit in found if edit in wanted)
     wrong = sum(count for edit, count in found.items() if edit not in wanted)
     missed = sum(count for edit, count in wanted.items() if edit not in found)
-    value = f_half(right, wrong, missed)
-    return Outcome(value, prediction=[list(edit) for edit in found], edits=(right, wrong, missed))
+    return Proof(list(found), right, wrong, missed)

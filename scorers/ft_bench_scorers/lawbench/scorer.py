@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ft_bench.protocols import ItemScore, Row
+from ft_bench_scorers.lawbench.proofreading import f_half, proofread
 from ft_bench_scorers.lawbench.subtasks import (
     ABSTAINING,
-    MAX_CHARS,
+    MEASURES,
     PROOFREADING,
     SUBTASKS,
-    score_subtask,
+    most_chars,
 )
 from ft_bench_scorers.means import check_call, ratio
-from ft_bench_scorers.reasoning import VERBATIM, answer_text
+from ft_bench_scorers.reasoning import VERBATIM, answer_texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,8 @@ _PROOF = SUBTASKS.index(PROOFREADING)
 _COLUMN = {subtask: column for column, subtask in enumerate(SUBTASKS)}
 _BLOCKS = ("value", "weight", "abstained", "count")
 _EDITS = ("right", "wrong", "missed")
+_SHORT = 6_000
+"""No sub-task cuts texts up to this length."""
 
 
 @dataclass(slots=True)
@@ -48,22 +51,8 @@ class LawBenchScorer:
         """Score each output by its row's sub-task; an abstention is not valid."""
         check_call(self.name, self.parsers, parser, rows, outputs)
         return [
-            self._item(row, answer_text(output, parser))
-            for row, output in zip(rows, outputs, strict=True)
+            _score(row, text) for row, text in zip(rows, answer_texts(outputs, parser), strict=True)
         ]
-
-    @staticmethod
-    def _item(row: Row, text: str) -> ItemScore:
-        outcome = score_subtask(row, text)
-        parts = {
-            "weight": outcome.weight,
-            "abstained": 1.0 if outcome.abstained else 0.0,
-            "cut": 1.0 if len(text) > MAX_CHARS else 0.0,
-        }
-        if outcome.edits:
-            parts |= zip(_EDITS, map(float, outcome.edits), strict=True)
-        valid = not outcome.abstained and bool(text) and not text.isspace()
-        return ItemScore(row["id"], outcome.value, valid, outcome.prediction, parts)
 
     def statistics(self, rows: Sequence[Row], items: Sequence[ItemScore]) -> NDArray[np.float64]:
         """Value, weight, abstentions and count by sub-task, then edit counts and cuts.
@@ -74,15 +63,19 @@ class LawBenchScorer:
 
         table = np.zeros((len(items), 4 * _WIDTH + 4), dtype=np.float64)
         lines = np.arange(len(items))
-        columns = np.asarray([_COLUMN[str(row["subtask"])] for row in rows], dtype=np.intp)
-        every = [item.components for item in items]
-        weights = np.asarray([parts["weight"] for parts in every], dtype=np.float64)
-        table[lines, columns] = np.asarray([item.value for item in items]) * weights
-        table[lines, columns + _WIDTH] = weights
-        table[lines, columns + 2 * _WIDTH] = [parts["abstained"] for parts in every]
+        columns = np.asarray([_COLUMN[row["subtask"]] for row in rows], dtype=np.intp)
+        table[lines, columns] = [item.value for item in items]
+        table[lines, columns + _WIDTH] = 1.0
         table[lines, columns + 3 * _WIDTH] = 1.0
-        for column, name in enumerate((*_EDITS, "cut"), start=4 * _WIDTH):
-            table[:, column] = [parts.get(name, 0.0) for parts in every]
+        parts = [item.components for item in items if item.components]
+        odd = np.asarray([at for at, item in enumerate(items) if item.components], dtype=np.intp)
+        weights = np.asarray([part.get("weight", 1.0) for part in parts], dtype=np.float64)
+        table[odd, columns[odd]] *= weights
+        table[odd, columns[odd] + _WIDTH] = weights
+        table[odd, columns[odd] + 2 * _WIDTH] = [part.get("abstained", 0.0) for part in parts]
+        table[odd, -1] = [part.get("cut", 0.0) for part in parts]
+        for line in np.flatnonzero(columns == _PROOF).tolist():
+            table[line, 4 * _WIDTH : -1] = [items[line].components[name] for name in _EDITS]
         return table
 
     @staticmethod
@@ -122,3 +115,26 @@ class LawBenchScorer:
             if SUBTASKS[at] in ABSTAINING
         }
         return {**named, "cut": float(sums[-1]) / max(float(counts.sum()), 1.0)}
+
+
+def _score(row: Row, text: str) -> ItemScore:
+    subtask = row["subtask"]
+    cut = len(text) > _SHORT and len(text) > most_chars(subtask)
+    if cut:
+        text = text[: most_chars(subtask)]
+    if subtask == PROOFREADING:
+        return _proof(row, text, cut)
+    value, abstained, found = MEASURES[subtask](text, row["reference"])
+    if value is None or abstained or cut:
+        parts = {"weight": float(value is not None), "abstained": float(abstained)}
+        parts["cut"] = float(cut)
+        return ItemScore(row["id"], value or 0.0, not abstained, found, parts)
+    return ItemScore(row["id"], value, bool(text) and not text.isspace(), found)
+
+
+def _proof(row: Row, text: str, cut: bool) -> ItemScore:
+    edits, right, wrong, missed = proofread(row, text)
+    parts = {"right": float(right), "wrong": float(wrong), "missed": float(missed)}
+    parts["cut"] = float(cut)
+    value = f_half(right, wrong, missed)
+    return ItemScore(row["id"], value, bool(text.strip()), [list(edit) for edit in edits], parts)

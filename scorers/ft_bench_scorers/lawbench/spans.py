@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ft_bench_scorers.lawbench.labels import labels_of
 from ft_bench_scorers.lawbench.outcome import Outcome, char_f1
 
@@ -9,6 +11,7 @@ __all__ = ["entities", "named_entities", "triggers"]
 
 _ABSENT = ("无", "未提及")
 _SMALL = 1e-10
+_VALUE = re.compile(r"\s*([^\n ]*)")
 
 
 def _soft_f1(shared: float, found: int, wanted: int) -> float:
@@ -20,7 +23,7 @@ def _value_after(text: str, end: int) -> str | None:
     """What stands behind a type's name that ends before `end`: up to a line's end or a blank."""
     if end >= len(text) - 2 or text[end] not in ":：":
         return None
-    value = text[end + 1 :].strip().split("\n", 1)[0].split(" ", 1)[0].strip()
+    value = _VALUE.match(text, end + 1)[1].strip()  # type: ignore[index]  # it always matches
     return None if value in _ABSENT else value
 
 
@@ -46,15 +49,15 @@ def entities(text: str, gold: str) -> Outcome:
     """2-6: soft F1 of the entities; abstains where none is found and some are wanted."""
     wanted, found = _gold_entities(gold), named_entities(text)
     if not wanted:
-        return Outcome(float(not found), False, found)
+        return float(not found), False, found
     if not found:
-        return Outcome(0.0, True, found)
+        return 0.0, True, found
     shared = sum(char_f1(wanted[kind], value) for kind, value in found.items() if kind in wanted)
-    return Outcome(_soft_f1(shared, len(found), len(wanted)), False, found)
+    return _soft_f1(shared, len(found), len(wanted)), False, found
 
 
 def triggers(text: str, gold: str) -> Outcome:
     """2-10: soft F1 of the words at equal places of two lists parted by ASCII semicolons."""
     wanted, found = gold.split(";"), text.split(";")
     shared = sum(char_f1(one, two) for one, two in zip(wanted, found, strict=False))
-    return Outcome(_soft_f1(shared, len(found), len(wanted)), False, found[:50])
+    return _soft_f1(shared, len(found), len(wanted)), False, found[:50]

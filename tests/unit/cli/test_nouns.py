@@ -33,6 +33,13 @@ def test_show_task(cli: Cli) -> None:
     ended = cli("tasks", "show", "sst2", "--format", "human")
     assert "67,349 train" in ended.out
     assert "reference   0.97" in ended.out
+    assert "parsers     strict (default), verbatim, promptbench_cls" in ended.out
+
+
+def test_show_lists_the_lenient_parser(cli: Cli) -> None:
+    found = cli("tasks", "show", "hoc", "--format", "json").json()
+    assert found["parser"] == "strict"
+    assert found["parsers"] == ["strict", "lenient", "verbatim"]
 
 
 def test_prepare_needs_a_choice(cli: Cli) -> None:

@@ -69,3 +69,20 @@ def test_mistakes_are_one_sentence_and_exit_2(cli: Cli, tmp_path: Path) -> None:
     assert ended.code == 2
     assert len(ended.err.strip().splitlines()) == 1
     assert cli("score", "--task", "sst2", "--split", "tset", str(file)).code == 2
+
+
+def test_whole_dialogues_of_gta_are_scored_end_to_end(cli: Cli, tmp_path: Path) -> None:
+    call = {"role": "assistant", "tool_calls": [{"function": {"name": "OCR", "arguments": {}}}]}
+    spoken = {"role": "assistant", "content": "It is 58."}
+    sample = {"dialogs": [call, spoken], "reference": _NAMES, "counts": 1}
+    rows = _write(tmp_path / "rows.jsonl", sample)
+    file = _write(tmp_path / "p.jsonl", {"output": json.dumps([call, spoken])})
+    line = ("score", "--task", "gta", "--rows", rows, file, "--format", "json")
+    found = cli(*line, "--parser", "dialogue").json()
+    assert (found["score"], found["parser"], found["invalid"]) == (1.0, "dialogue", 0)
+    assert found["components"]["p_f1"] == pytest.approx(1.0, abs=1e-4)
+    assert found["components"]["tool_call"] == 1.0
+    steps = _write(tmp_path / "steps.jsonl", ROWS["gta"][0])
+    refused = cli("score", "--task", "gta", "--rows", steps, file, "--parser", "dialogue")
+    assert refused.code == 2
+    assert "is one step of a dialogue" in refused.err

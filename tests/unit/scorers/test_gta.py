@@ -92,3 +92,12 @@ def test_steps_can_be_given_as_upstream_stores_them() -> None:
     assert [item.value for item in items] == pytest.approx([1.0, 1.0, 1.0])
     (broken,) = SCORER.score_items(ROWS["gta"][:1], ['{"tool_calls": [{}]}'], parser="json")
     assert (broken.value, broken.valid) == (0.0, False)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[", "5", "{}", "[5]", '[{"tool_calls": [{}]}]', "null", "[" * 50_000]
+)
+def test_what_is_no_list_of_steps_earns_nothing(text: str) -> None:
+    row = {"id": "a", "dialogs": [], "reference": {"whitelist": [["58"]]}, "counts": 1}
+    (item,) = SCORER.score_items([row], [text], parser="dialogue")
+    assert (item.value, item.valid) == (0.0, False)

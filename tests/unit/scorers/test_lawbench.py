@@ -15,13 +15,16 @@ from ft_bench_scorers.lawbench.lexicon import Lexicon
 from ft_bench_scorers.lawbench.numerals import article_numbers, months_of
 from ft_bench_scorers.lawbench.outcome import char_f1
 from ft_bench_scorers.lawbench.packages import package
+from ft_bench_scorers.lawbench.proofreading import proofread
 from ft_bench_scorers.lawbench.segments import rouge_l
 from ft_bench_scorers.lawbench.spans import named_entities
-from ft_bench_scorers.lawbench.subtasks import SUBTASKS, score_subtask
+from ft_bench_scorers.lawbench.subtasks import SUBTASKS
 
 
 def score(subtask: str, reference: str, text: str, **more: str) -> Any:
-    return score_subtask({"subtask": subtask, "reference": reference, **more}, text)
+    row = {"id": "a", "subtask": subtask, "reference": reference, **more}
+    (item,) = SCORER.score_items([row], [text])
+    return item
 
 
 def test_there_are_twenty_subtasks() -> None:
@@ -33,13 +36,13 @@ def test_there_are_twenty_subtasks() -> None:
     [("[正确答案]B<eoa>", 1.0, False), ("B。CPA", 0.0, False), ("b", 0.0, True)],
 )
 def test_a_single_choice_is_one_label_only(text: str, value: float, abstained: bool) -> None:
-    outcome = score("1-2", "正确答案：B。", text)
-    assert (outcome.value, outcome.abstained) == (value, abstained)
+    item = score("1-2", "正确答案：B。", text)
+    assert (item.value, item.valid, bool(item.components)) == (value, not abstained, abstained)
 
 
 def test_a_gold_label_outside_the_list_leaves_the_mean() -> None:
-    assert score("2-2", "争议焦点类别：赔偿。", "利息").weight == 0.0
-    assert score("3-4", "刑期:无期", "3个月").weight == 0.0
+    assert score("2-2", "争议焦点类别：赔偿。", "利息").components["weight"] == 0.0
+    assert score("3-4", "刑期:无期", "3个月").components["weight"] == 0.0
 
 
 def test_charges_are_read_as_substrings() -> None:
@@ -67,7 +70,7 @@ def test_months_as_upstream_reads_them(text: str, months: int | None) -> None:
 def test_prison_terms_are_compared_by_logarithm() -> None:
     expected = 1 - abs(math.log(5) - math.log(13)) / math.log(216)
     assert score("3-4", "刑期:4个月", "12个月").value == pytest.approx(expected)
-    assert score("3-5", "刑期:4个月", "").abstained
+    assert score("3-5", "刑期:4个月", "").components["abstained"] == 1.0
 
 
 def test_article_numbers_without_clauses() -> None:
@@ -131,9 +134,9 @@ def test_too_many_alignments_are_refused_before_they_are_made() -> None:
 
 def test_proofreading_counts_right_wrong_and_missed() -> None:
     row = {"subtask": "2-1", "question": "甲丙乙丁戊", "reference": "甲乙丙丁"}
-    assert score_subtask(row, "甲乙丙丁").edits == (2, 0, 0)
-    assert score_subtask(row, "甲丙乙丁").edits == (1, 0, 1)
-    assert score_subtask(row, "").edits[0] == 0
+    assert proofread(row, "甲乙丙丁")[1:] == (2, 0, 0)
+    assert proofread(row, "甲丙乙丁")[1:] == (1, 0, 1)
+    assert proofread(row, "").right == 0
 
 
 def test_the_lexicon_lowers_the_cost_of_likeness() -> None:

@@ -88,3 +88,9 @@ def test_an_empty_selection_is_zero() -> None:
 def test_set_f1_of_two_empty_sets_is_one() -> None:
     assert set_f1(set(), set()) == 1.0
     assert set_f1({"a"}, set()) == 0.0
+
+
+def test_an_output_without_an_answer_earns_nothing_where_the_gold_is_none() -> None:
+    row = {"id": "1", "answer": "none"}
+    items = mini.SCORER.score_items([row] * 3, ["none", "", "I do not know"])
+    assert [(item.value, item.valid) for item in items] == [(1.0, True), (0.0, False), (0.0, False)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ft_bench_scorers.reasoning import answer_text, strip_reasoning
+from ft_bench_scorers.reasoning import answer_texts, strip_reasoning
 
 
 @pytest.mark.parametrize(
@@ -29,8 +29,8 @@ def test_only_the_answer_is_left(output: str, left: str) -> None:
 
 def test_verbatim_keeps_everything() -> None:
     output = "<think>a</think>b"
-    assert answer_text(output, "verbatim") == output
-    assert answer_text(output, "strict") == "b"
+    assert answer_texts([output], "verbatim") == [output]
+    assert answer_texts([output, "<THINK>a</thinK>b", "a <b"], "strict") == ["b", "b", "a <b"]
 
 
 def test_many_tags_are_read_in_one_pass() -> None:
