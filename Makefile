@@ -8,7 +8,7 @@ READY := $(VENV)/.ready-$(shell cat pyproject.toml constraints/py311.txt | cksum
 DEMO := results/runs/demo
 ARENA := results/runs/arena
 CONFINED := --isolation bwrap --seeds 2 --budget.iterations 2 --runs-dir $(ARENA) --format quiet
-SEARCH := -A variants=2 -A root_variants=2 -A confirm_top=0 -A max_work=0.5
+SEARCH := -A variants=2 -A root_variants=2 -A confirm_top=0 -A max_work=1.5
 
 .PHONY: setup demo arena test check bench docs clean
 
@@ -30,7 +30,7 @@ demo: setup
 arena: setup
 	$(BIN)/ft-bench eval mini --agent untouched $(CONFINED)
 	$(BIN)/ft-bench eval mini --agent grid $(CONFINED) -A trainings=6
-	$(BIN)/ft-bench eval mini --agent examples/bash_agent/agent.toml $(CONFINED) -A variants=2 -A rows=3000
+	$(BIN)/ft-bench eval mini --agent examples/bash_agent/agent.toml $(CONFINED) -A variants=2 -A rows=9000
 	$(BIN)/ft-bench eval mini --agent gbfs $(CONFINED) $(SEARCH)
 	$(BIN)/ft-bench eval mini --agent ses $(CONFINED) $(SEARCH)
 	$(BIN)/ft-bench eval mini --agent trex $(CONFINED) $(SEARCH)
