@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -83,7 +84,7 @@ def read_predictions(path: Path) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = path.read_bytes().removeprefix(BOM_UTF8).split(b"\n")
     except (FileNotFoundError, IsADirectoryError) as cause:
         raise DataMissing(f"{path} is not there; expected JSONL with id and output") from cause
     for number, line in enumerate(lines, start=1):
@@ -165,6 +166,12 @@ def _stranger(
         )
     if len(unknown) < len(outputs):
         return f"{path} holds {len(unknown)} unknown ids, {_some(unknown)}; remove them"
+    if questions.split == ANY:
+        return (
+            f"{path} holds no id of {task}'s rows (first id {unknown[0]!r}, expected ids such as "
+            f"{questions.example()!r}); is it another task's file? Data that an older version "
+            f"prepared may lack spare rows: `ft-bench tasks prepare {task} --fresh`"
+        )
     return (
         f"{path} holds no id of {task}'s {questions.split} split (first id {unknown[0]!r}, "
         f"expected ids such as {questions.example()!r}); is it another task's file?"

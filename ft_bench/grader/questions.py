@@ -6,6 +6,7 @@ They come from one split of the prepared data, from all of it (`any`), or from a
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -102,7 +103,7 @@ def given_rows(path: Path) -> Questions:
         UsageError: names the line that is no such object, or an id given twice.
     """
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = path.read_bytes().removeprefix(BOM_UTF8).split(b"\n")
     except (FileNotFoundError, IsADirectoryError) as cause:
         raise DataMissing(f"{path} is not there; expected JSONL, one row a line") from cause
     found: dict[str, dict[str, Any]] = {}

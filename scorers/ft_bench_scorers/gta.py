@@ -74,19 +74,26 @@ class GtaScorer:
         """
         gold: Step = row["gold"]
         wrong, called, wanted = bool(step.get("error")), is_call(step), is_call(gold)
-        parts: dict[str, float] = {}
-        if called == wanted and not wrong:
-            parts["instruction"] = 1.0
-        value = 0.0
         if called:
-            parts["tool_call"], parts["tool_call_error"] = 1.0, float(wrong)
-            if wanted and name_of(step) == name_of(gold):
+            return self._call(row["id"], gold if wanted else None, step, wrong)
+        parts = {} if wanted or wrong else {"instruction": 1.0}
+        value = 0.0
+        if not wanted and step.get("role", "assistant") == "assistant":
+            value = answer_score(row["reference"], str(step.get("content", "")), self.similarity)
+            parts["answer"] = value
+        return ItemScore(row["id"], value, not wrong, step, parts)
+
+    @staticmethod
+    def _call(name: str, gold: Step | None, step: Step, wrong: bool) -> ItemScore:
+        """A step that calls a tool; `gold` is None where an answer was wanted."""
+        parts = {"tool_call": 1.0, "tool_call_error": float(wrong)}
+        value = 0.0
+        if gold is not None:
+            parts["instruction"] = float(not wrong)
+            if name_of(step) == name_of(gold):
                 value = float(arguments_of(step) == arguments_of(gold))
                 parts["tool"], parts["arguments"] = 1.0, value
-        elif not wanted and step.get("role", "assistant") == "assistant":
-            text = str(step.get("content", ""))
-            parts["answer"] = value = answer_score(row["reference"], text, self.similarity)
-        return ItemScore(row["id"], value, not wrong, step, parts)
+        return ItemScore(name, value, not wrong, step, parts)
 
     def score_dialogue(self, row: Row, text: str) -> ItemScore:
         """Score a whole predicted dialogue; the value is the answer's, or the images'.
@@ -110,7 +117,8 @@ class GtaScorer:
 
         table = np.zeros((len(items), len(_COLUMNS) + 2), dtype=np.float64)
         every = [item.components for item in items]
-        for column, part in enumerate(_COLUMNS):
+        whole = any("dialogue" in parts for parts in every)
+        for column, part in enumerate(_COLUMNS if whole else _STEPS):
             table[:, column] = [parts.get(part, 0.0) for parts in every]
         table[:, -2] = [is_call(row.get("gold", {})) for row in rows]
         table[:, -1] = [row["counts"] for row in rows]

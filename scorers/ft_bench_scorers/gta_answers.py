@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
@@ -69,10 +69,6 @@ def _pattern(aliases: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"\b(?:{names})\b", re.IGNORECASE)
 
 
-def _found(aliases: Sequence[str], text: str) -> bool:
-    return _pattern(tuple(aliases)).search(text) is not None
-
-
 def names_agree(reference: Mapping[str, Any], text: str) -> bool:
     """Whether each group of the whitelist has an alias in `text` as whole words, and no black one.
 
@@ -80,10 +76,12 @@ def names_agree(reference: Mapping[str, Any], text: str) -> bool:
     beside them, as upstream's expression does.
     """
     for group in reference["whitelist"]:
-        if not _found(group, text):
+        if _pattern(tuple(group)).search(text) is None:
             return False
     blacklist = reference.get("blacklist")
-    return not (blacklist and _found([alias for group in blacklist for alias in group], text))
+    if not blacklist:
+        return True
+    return _pattern(tuple(alias for group in blacklist for alias in group)).search(text) is None
 
 
 def answer_score(reference: Any, text: str, similarity: Similarity) -> float:

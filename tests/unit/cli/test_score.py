@@ -86,3 +86,11 @@ def test_whole_dialogues_of_gta_are_scored_end_to_end(cli: Cli, tmp_path: Path) 
     refused = cli("score", "--task", "gta", "--rows", steps, file, "--parser", "dialogue")
     assert refused.code == 2
     assert "is one step of a dialogue" in refused.err
+
+
+def test_files_may_start_with_a_byte_order_mark(cli: Cli, tmp_path: Path) -> None:
+    rows, file = tmp_path / "rows.jsonl", tmp_path / "p.jsonl"
+    rows.write_text('{"id": "a", "answer": "positive"}\n', encoding="utf-8-sig")
+    file.write_bytes(b'\xef\xbb\xbf{"id": "a", "output": "positive"}\r\n')
+    ended = cli("score", "--task", "sst2", "--rows", str(rows), str(file), "--format", "json")
+    assert ended.json()["score"] == 1.0
