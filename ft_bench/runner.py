@@ -22,6 +22,7 @@ from ft_bench.errors import (
     FtBenchError,
     IntegrityError,
     JobFailed,
+    PlanRefused,
     boundary,
 )
 from ft_bench.evidence import Evidence, settled_card
@@ -59,6 +60,7 @@ def policy(error: FtBenchError | None) -> Ending:
     ====================  ==================  ==========================================
     nothing               complete            the best node, or the one it named
     a limit               complete            what there is
+    a person's "no"       complete            what there is
     its own code          agent_failed        its best node
     the machine           infrastructure      nothing: take the run up again
     an integrity error    integrity           nothing: gain 0, flagged
@@ -72,6 +74,8 @@ def policy(error: FtBenchError | None) -> Ending:
             return Ending("complete", "the agent ended")
         case BudgetExhausted():
             return Ending("complete", f"budget: {error}")
+        case PlanRefused():
+            return Ending("complete", f"{error}, and the agent proposed nothing else")
         case JobFailed(kind="INFRA"):
             return Ending("infrastructure", str(error), grade=False)
         case IntegrityError():

@@ -90,12 +90,10 @@ def compare(lab: Lab, node: int) -> Diagnosis:
 
 
 def tried(tree: Tree) -> set[str]:
-    """What tells apart the configurations that a tree holds, trained or not."""
-    return {
-        digest([outcome.recipe, outcome.variant.scheme()])
-        for node in tree
-        for outcome in node.outcomes
-    }
+    """What tells apart the configurations that a tree holds, and those that a person refused."""
+    held = [(outcome.recipe, outcome.variant) for node in tree for outcome in node.outcomes]
+    held += [pair for body in tree.refused for pair in body.plan.configurations()]
+    return {digest([recipe, variant.scheme()]) for recipe, variant in held}
 
 
 def plan_of(configurations: Sequence[Configuration], objective: str, kind: str) -> ExperimentPlan:

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed
+from ft_bench.errors import PlanRefused
 from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Variant
 from ft_bench.protocols import Brief, Lab
 from ft_bench_baselines.factorial import compare
@@ -47,7 +48,10 @@ class Grid:
         self.points = points or _points
 
     def run(self, lab: Lab) -> None:
-        """Train the points of the grid until the budget or the number of trainings ends."""
+        """Train the points of the grid until the budget or the number of trainings ends.
+
+        Points that a person refuses are left out.
+        """
         recipe, schemes = self.points(lab.brief)
         order = np.random.default_rng(derive_seed(lab.brief.seed, "grid")).permutation(len(schemes))
         points = [schemes[int(index)] for index in order][: self.options.trainings]
@@ -61,7 +65,11 @@ class Grid:
                 variants=tuple(points[start : start + size]),
                 provenance=Provenance(kind="grid"),
             )
-            carry_out(lab, lab.propose(parent, plan), compare)
+            try:
+                node = lab.propose(parent, plan)
+            except PlanRefused:
+                continue
+            carry_out(lab, node, compare)
             parent = 0 if lab.tree.node(0).status == "succeeded" else None
             if parent is None:
                 return

@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed, digest
+from ft_bench.errors import PlanRefused
 from ft_bench.protocols import Lab
 from ft_bench_baselines.factorial import Configuration, Factorial, compare, plan_of, tried
 from trex_agent.executor import carry_out
@@ -41,7 +42,10 @@ class RandomSearch:
         self.look = look or open_look(options.max_work)
 
     def run(self, lab: Lab) -> None:
-        """Train what is drawn until the budget or the number of trainings ends."""
+        """Train what is drawn until the budget or the number of trainings ends.
+
+        In place of what a person refuses, something else is drawn.
+        """
         factorial = Factorial(self.look(lab.brief).space)
         size = min(self.options.variants, lab.brief.max_variants)
         done = 0
@@ -51,7 +55,11 @@ class RandomSearch:
                 return
             objective = f"Draws {done + 1} to {done + len(drawn)}"
             plan = plan_of(drawn, objective, "random")
-            carry_out(lab, lab.propose(0 if len(lab.tree) else None, plan), compare)
+            try:
+                node = lab.propose(0 if len(lab.tree) else None, plan)
+            except PlanRefused:
+                continue
+            carry_out(lab, node, compare)
             done += len(drawn)
 
     def _draw(self, lab: Lab, factorial: Factorial, count: int) -> list[Configuration]:

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ft_bench.digest import derive_seed, digest
-from ft_bench.errors import PrerequisiteError
+from ft_bench.errors import PlanRefused, PrerequisiteError
 from ft_bench.protocols import Lab
 from ft_bench.tree import Node
 from ft_bench_baselines.factorial import Decision, Factorial, Point, compare, plan_of, tried
@@ -67,20 +67,25 @@ class Tpe:
             count = min(size, self.options.trainings - len(points))
             node = len(lab.tree)
             ask = partial(self._ask, optuna, lab, factorial, tuple(points), count)
-            asked = lab.agree(f"points of node {node}", ask)
+            again = f", refused {len(lab.tree.refused)}" if lab.tree.refused else ""
+            asked = lab.agree(f"points of node {node}{again}", ask)
             fresh = [tuple(int(index) for index in point) for point in asked]
             if not fresh:
                 return
             objective = f"Points {len(points) + 1} to {len(points) + len(fresh)} of the sampler"
             plan = plan_of([factorial.configuration(point) for point in fresh], objective, "tpe")
+            try:
+                node = lab.propose(0 if node else None, plan)
+            except PlanRefused:
+                continue
             points += fresh
-            carry_out(lab, lab.propose(0 if node else None, plan), compare)
+            carry_out(lab, node, compare)
 
     def _ask(
         self, optuna: Any, lab: Lab, factorial: Factorial, points: Sequence[Point], count: int
     ) -> list[Point]:
         """The next points; one that was tried is asked for again, and at last drawn at random."""
-        seed = derive_seed(lab.brief.seed, "tpe", len(lab.tree))
+        seed = derive_seed(lab.brief.seed, "tpe", len(lab.tree) + len(lab.tree.refused))
         space = {item.slot: _distribution(optuna, item) for item in factorial.decisions}
         study = self._study(optuna, lab, space, points, seed)
         rng, known = np.random.default_rng(seed), tried(lab.tree)

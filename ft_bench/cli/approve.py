@@ -6,6 +6,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from ft_bench.cli._interrupt import interruptible
 from ft_bench.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _asked(prompt: str) -> str:
     Raises:
         Interrupted: where the terminal was closed.
     """
+    interruptible()
     sys.stderr.write(prompt)
     sys.stderr.flush()
     line = sys.stdin.readline()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ft_bench.cli._interrupt import interruptible
 from ft_bench.cli._output import Format, Output
 from ft_bench.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
-    from ft_bench.record import Card
+    from ft_bench.record import Card, Event
     from ft_bench.request import RunRequest
 
 __all__ = ["evaluate", "pairs"]
@@ -170,7 +172,8 @@ def _run_all(wanted: Sequence[RunRequest], out: Output, *, approve: bool) -> int
     for request in wanted:
         try:
             with watching(request, out, panel=not approve) as watch:
-                card = run(request, watch.event, watch.say, ask if approve else None)
+                heard = partial(_heard, watch.event)
+                card = run(request, heard, watch.say, ask if approve else None)
         except KeyboardInterrupt:
             raise Interrupted(
                 f"{request.task} was interrupted; nothing finished is lost, and the same command "
@@ -178,6 +181,12 @@ def _run_all(wanted: Sequence[RunRequest], out: Output, *, approve: bool) -> int
             ) from None
         code = max(code, _show(card, request, out))
     return code
+
+
+def _heard(show: Callable[[Event], None], event: Event) -> None:
+    """An event, such as the reservation of a job that is then waited for."""
+    interruptible()
+    show(event)
 
 
 def _show(card: Card, request: RunRequest, out: Output) -> int:
