@@ -61,18 +61,19 @@ def _final_answer(dialogue: Dialogue) -> str:
     return str(last.get("content") or "") if spoken else ""
 
 
-def _image_score(gold: Dialogue, predicted: Dialogue, similarity: Similarity) -> float:
+def _written(dialogue: Iterable[Step]) -> list[list[str]]:
+    """Name and arguments of each call, the arguments as JSON text in their own order."""
+    return [[name_of(step), json.dumps(arguments_of(step))] for step in _calls(dialogue)]
+
+
+def _image_score(
+    gold: Sequence[Sequence[str]], predicted: Dialogue, similarity: Similarity
+) -> float:
     """Product of the likeness of the arguments of each gold image call; the last call wins."""
-    made = {
-        name_of(step): json.dumps(arguments_of(step))
-        for step in _calls(predicted)
-        if not step.get("error")
-    }
+    made = dict(_written(step for step in predicted if not step.get("error")))
     score = 1.0
-    for step in _calls(gold):
-        name = name_of(step)
+    for name, wanted in gold:
         if name in IMAGE_TOOLS:
-            wanted = json.dumps(arguments_of(step))
             score *= similarity(wanted, made[name]) if name in made else 0.0
     return score
 
@@ -81,7 +82,9 @@ def dialogue_parts(row: Row, predicted: Dialogue, similarity: Similarity) -> dic
     """The parts of one dialogue, which add up over dialogues.
 
     Args:
-        row: needs `dialogs` and `reference` (upstream's gt_answer).
+        row: needs `dialogs` and `reference` (upstream's gt_answer); prepared rows, whose keys are
+            sorted, also have `calls`: each gold call's name and arguments as text, because
+            upstream compares the texts.
         predicted: the steps that were read.
         similarity: compares texts; upstream uses an embedding model.
     """
@@ -92,7 +95,8 @@ def dialogue_parts(row: Row, predicted: Dialogue, similarity: Similarity) -> dic
     parts = {"dialogue": 1.0, "tool_call": float(len(calls))}
     parts["tool_call_error"] = float(sum(bool(step.get("error")) for step in calls))
     if not reference:
-        parts["image"] = _image_score(row["dialogs"], predicted, similarity)
+        written = row["calls"] if "calls" in row else _written(row["dialogs"])
+        parts["image"] = _image_score(written, predicted, similarity)
     elif text:
         parts["answer"] = answer_score(reference, text, similarity)
     for key, tools in CATEGORIES.items():

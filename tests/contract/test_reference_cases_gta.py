@@ -79,11 +79,14 @@ COUNTS = {"tool_call", "tool_call_error", "total_ansacc", "total_ansacc_wimggen"
 
 
 def dialogue_mismatches() -> Iterator[str]:
+    from ft_bench.digest import canonical_json
     from ft_bench.tasks.gta.prepare import dialogue_row
     from ft_bench_scorers.gta import SCORER
 
     for case in cases("end_to_end"):
-        rows = [dialogue_row(name, dataset()[name]) for name in (s["id"] for s in case["samples"])]
+        names = [sample["id"] for sample in case["samples"]]
+        prepared = [canonical_json(dialogue_row(name, dataset()[name])) for name in names]
+        rows = [json.loads(row) for row in prepared]
         outputs = [json.dumps(steps) for steps in case["outputs"]]
         items = SCORER.score_items(rows, outputs, parser="dialogue")
         sums = SCORER.statistics(rows, items).sum(axis=0)

@@ -74,13 +74,19 @@ def rows_of(
 
 
 def dialogue_row(name: str, sample: Mapping[str, Any]) -> dict[str, Any]:
-    """A sample as one row, for predictions that are whole dialogues."""
+    """A sample as one row, for predictions that are whole dialogues.
+
+    `calls` keeps the arguments as texts: keys are sorted where rows are written, and upstream
+    compares the texts.
+    """
     dialogue = sample["dialogs"]
+    functions = [turn["tool_calls"][0]["function"] for turn in dialogue if turn.get("tool_calls")]
     return {
         "id": name,
         "prompt": str(dialogue[0]["content"]),
         "answer": "",
         "dialogs": dialogue,
+        "calls": [[made["name"], json.dumps(made["arguments"])] for made in functions],
         "reference": sample["gt_answer"],
         "counts": int(bool(sample["gt_answer"])),
     }
