@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show"]
 
-Shape = Literal["auto", "human", "md", "json", "csv"]
+Shape = Literal["auto", "human", "md", "html", "json", "csv"]
 
 
 def show(
@@ -32,7 +32,7 @@ def show(
     ] = None,
     cache_dir: Annotated[str | None, typer.Option(help="Public cache.")] = None,
     private_dir: Annotated[str | None, typer.Option(help="Test splits.")] = None,
-    format: Annotated[Shape, typer.Option(help="auto, human, md, json or csv.")] = "auto",
+    format: Annotated[Shape, typer.Option(help="auto, human, md, html, json or csv.")] = "auto",
 ) -> int:
     """Rank the runs whose cards lie in a folder, by what they said to each test item."""
     from ft_bench.report import leaderboard
@@ -48,7 +48,11 @@ def show(
     references = [_reference(name, sheets) for name in reference or ()]
     found = sheets.of(cards)
     board = leaderboard.board(cards.values(), published, found, references)
-    texts = {"md": leaderboard.board_markdown, "csv": leaderboard.board_csv}
+    texts = {
+        "md": leaderboard.board_markdown,
+        "html": leaderboard.board_html,
+        "csv": leaderboard.board_csv,
+    }
     out = Output("human" if format in texts else format)  # type: ignore[arg-type]
     for name in skipped:
         out.say(f"skipped {name}")

@@ -37,7 +37,7 @@ from ft_bench.tree import Node
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["write_report"]
+__all__ = ["render", "write_report"]
 
 _MOST_CASES = 50
 _MOST_DETERMINANTS = 12
@@ -59,11 +59,15 @@ def write_report(paths: RunPaths, out: Path) -> Path:
         DataMissing: where the directory is no run, or its card is malformed.
         ChainBroken: where the journal was altered.
     """
-    history = read_history(paths)
-    style = _resource("page.css")
-    page = _environment().from_string(_resource("page.html.j2"))
-    write_text(out, page.render(style=style, style_hash=_hash(style), **_views(history)))
+    write_text(out, render("page.html.j2", **_views(read_history(paths))))
     return out
+
+
+def render(template: str, **views: Any) -> str:
+    """A template of this folder with the one style sheet, whose hash is all that a browser runs."""
+    style = _resource("page.css")
+    page = _environment().get_template(template)
+    return page.render(style=style, style_hash=_hash(style), **views)
 
 
 def _resource(name: str) -> str:
@@ -76,10 +80,14 @@ def _hash(style: str) -> str:
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, StrictUndefined
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(_resource),
     )
     names = ("count", "metric_name", "number", "percent", "score", "seconds", "signed", "usage")
     environment.filters.update({name: getattr(figures, name) for name in names})

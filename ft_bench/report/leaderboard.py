@@ -1,4 +1,4 @@
-"""Leaderboard: a board as text, Markdown, CSV and JSON."""
+"""Leaderboard: a board as text, Markdown, HTML, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ from ft_bench.report.cells import columns, plain, width_of, wrap
 from ft_bench.report.figures import interval, metric_name, number, percent, seconds, signed
 from ft_bench.report.headline import Headline
 from ft_bench.report.standing import UNSCORED, Standing
+from ft_bench.report.strip import Entry, strip
 
-__all__ = ["Board", "board", "board_csv", "board_json", "board_markdown", "board_text"]
+__all__ = [
+    "Board",
+    "board",
+    "board_csv",
+    "board_html",
+    "board_json",
+    "board_markdown",
+    "board_text",
+]
 
 _HEADER = ("agent", "rank", "score", "95% interval", "gain", "gain 95%", "delta", "seeds", "device")
 _SUITE_HEADER = ("agent", "rank", "tasks", "median gain", "gain 95%", "mean rank")
@@ -103,7 +112,9 @@ def _suites(board: Board) -> dict[str, list[Headline]]:
     """Headlines by the title of their table."""
     found: dict[str, list[Headline]] = {}
     for row in board.headlines:
-        shared = "; ".join(part for part in row.conditions if part)
+        base, hardware, isolation, network = row.conditions
+        parts = (f"base {base}", hardware, f"isolation {isolation}", f"network {network}")
+        shared = "; ".join(part for part in parts if part)
         found.setdefault(f"suite {row.suite}: {shared}", []).append(row)
     return found
 
@@ -120,7 +131,8 @@ def board_text(board: Board, width: int = 80) -> str:
     for table in board.tables:
         lines += [*wrap(_title(table), width), *wrap(_conditions(table.conditions), width), ""]
         lines += _fitting([_HEADER, *map(_cells, table.rows)], width)
-        lines += [line for note in _notes(table) for line in wrap(note, width)]
+        notes = [line for note in _notes(table) for line in wrap(note, width)]
+        lines += ["", *notes] if notes else []
         lines.append("")
     for text in _legend(board):
         lines += wrap(text, width)
@@ -159,7 +171,41 @@ def board_markdown(board: Board) -> str:
         lines += [f"### {_escape(_title(table))}", "", _escape(_conditions(table.conditions)), ""]
         lines += [*_grid([_HEADER, *map(_cells, table.rows)]), ""]
         lines += [f"{_escape(note)}\n" for note in _notes(table)]
-    return "\n".join([*lines, *map(_escape, _legend(board))]) + "\n"
+    return "\n".join(lines) + "\n" + "\n\n".join(map(_escape, _legend(board))) + "\n"
+
+
+def board_html(board: Board) -> str:
+    """The board as one offline page: each table under a drawing of its scores."""
+    from ft_bench.report.html import render
+
+    suites = [
+        {
+            "title": title.partition(":")[0],
+            "conditions": title.partition(": ")[2],
+            "rows": [_SUITE_HEADER, *map(_suite_cells, rows)],
+            "notes": [],
+            "chart": None,
+        }
+        for title, rows in _suites(board).items()
+    ]
+    tables = [
+        {
+            "title": _title(table),
+            "conditions": _conditions(table.conditions),
+            "rows": [_HEADER, *map(_cells, table.rows)],
+            "notes": _notes(table),
+            "chart": strip([_entry(row) for row in table.rows]),
+        }
+        for table in board.tables
+    ]
+    return render("board.html.j2", sections=[*suites, *tables], legend=_legend(board))
+
+
+def _entry(row: Standing) -> Entry:
+    tone = "chosen" if row.rank is not None else "plain"
+    if row.score_ci is None:
+        return Entry(row.name, row.score, tone=tone)
+    return Entry(row.name, row.score, row.score_ci.low, row.score_ci.high, tone)
 
 
 def _grid(rows: Sequence[tuple[str, ...]]) -> list[str]:

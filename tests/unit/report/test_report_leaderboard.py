@@ -15,6 +15,7 @@ from ft_bench.report.cells import width_of
 from ft_bench.report.leaderboard import (
     board,
     board_csv,
+    board_html,
     board_json,
     board_markdown,
     board_text,
@@ -173,6 +174,24 @@ def test_a_name_cannot_leave_its_cell_in_markdown() -> None:
     assert row.replace("\\|", "").count("|") == 10
     assert "<b>" not in text
     assert "[l](" not in text
+
+
+def test_the_html_board_is_one_offline_page_that_runs_nothing() -> None:
+    cards = [
+        gained(0.5, task=task, agent=agent, value=0.5 + 0.1 * place, flags=flags)
+        for task in SUITES["lite"]
+        for place, (agent, flags) in enumerate((("grid", ()), (HOSTILE, ("malformed-messages",))))
+    ]
+    page = board_html(board(cards))
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "\x1b" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "default-src 'none'" in page
+    assert page.count("<svg") == page.count("</table>") - 2 == 3  # two suites have no drawing
+    assert "suite lite" in page
+    assert "sent what is no message" in page
+    assert "No cards yet" in board_html(board([]))
 
 
 def test_csv_has_every_number_in_full_and_no_formula() -> None:
