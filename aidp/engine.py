@@ -203,13 +203,13 @@ def _cap(recipe: Recipe, table: pa.Table) -> tuple[pa.Table, Gone | None]:
 
 def _tell(position: int, steps: int, account: Account, progress: Progress | None) -> None:
     log.info(
-        "%d/%d %s: %d -> %d rows in %.2f s",
+        "%d/%d %s: %d -> %d rows %s",
         position + 1,
         steps,
         account.operator,
         account.rows_in,
         account.rows_out,
-        account.seconds,
+        "from the workspace" if account.resumed else f"in {account.seconds:.2f} s",
     )
     if progress is not None:
         progress(position + 1, steps, account)

@@ -28,10 +28,17 @@ def save(outcome: RunOutcome, folder: str | Path) -> Path:
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     _whole(target / ROWS, lambda path: write_jsonl(outcome.dataset, path))
-    _whole(target / REJECTS, lambda path: outcome.rejects.to_parquet(str(path)))
+    _whole(target / REJECTS, lambda path: write_parquet(outcome.rejects, path))
     text = json.dumps(outcome.lineage, ensure_ascii=False, indent=2) + "\n"
     _whole(target / MANIFEST, lambda path: path.write_text(text, encoding="utf-8"))
     return target
+
+
+def write_parquet(dataset: Dataset, path: Path) -> None:
+    """A Parquet file, its features in the metadata."""
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(dataset.data.table, path)
 
 
 def write_jsonl(dataset: Dataset, path: Path) -> None:

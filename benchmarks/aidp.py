@@ -35,8 +35,8 @@ import pyarrow as pa  # noqa: E402
 Contender = Callable[[Any, Path], object]
 WORDS_IN_RECORD = 92
 GOALS = {
-    "exact": {"row by row": 75, "polars hash": 1 / 1.5},
-    "near": {"rensa objects": 5, "datasketch": 100, "datatrove": 150},
+    "exact": {"row by row": 75, "polars hash": 1 / 1.5, "data-juicer": 100},
+    "near": {"rensa objects": 5, "datasketch": 100, "datatrove": 150, "data-juicer": 100},
     "filter expression": {"polars": 1 / 1.3},
     "filter predicate": {"row by row": 1.6},
     "top-k": {"numpy": 0.5},
@@ -122,6 +122,36 @@ def datatrove_filter(data: Any, work: Path) -> object:
     )
     chosen = LambdaFilter(lambda one: len(one.text) >= 400 and one.metadata["source"] in ("a", "b"))
     return sum(1 for _ in chosen.run(documents))
+
+
+def juicer_exact(data: Any, work: Path) -> object:
+    from data_juicer.ops.deduplicator.document_deduplicator import DocumentDeduplicator
+
+    return juiced(DocumentDeduplicator(), data)
+
+
+def juicer_near(data: Any, work: Path) -> object:
+    from data_juicer.ops.deduplicator.document_minhash_deduplicator import (
+        DocumentMinhashDeduplicator,
+    )
+
+    operator = DocumentMinhashDeduplicator(
+        tokenization="space", window_size=5, jaccard_threshold=0.8, num_permutations=128
+    )
+    return juiced(operator, data)
+
+
+def juicer_filter(data: Any, work: Path) -> object:
+    from data_juicer.ops.filter.text_length_filter import TextLengthFilter
+
+    return juiced(TextLengthFilter(min_len=400), data)
+
+
+def juiced(operator: Any, data: Any) -> object:
+    from data_juicer.core.data import NestedDataset
+
+    operator.num_proc = 1
+    return operator.run(NestedDataset(data.select_columns(["text"])))
 
 
 def rows_exact(data: Any, work: Path) -> object:
@@ -313,12 +343,14 @@ CASES: dict[str, dict[str, tuple[Contender, int, str]]] = {
         "polars hash": (polars_exact, 0, ""),
         "duckdb": (duckdb_exact, 0, "duckdb"),
         "row by row": (rows_exact, 20_000, ""),
+        "data-juicer": (juicer_exact, 5_000, "data_juicer"),
     },
     "near": {
         "aidp": (aidp_near, 0, ""),
         "rensa objects": (rensa_near, 20_000, "rensa"),
         "datasketch": (datasketch_near, 5_000, "datasketch"),
-        "datatrove": (datatrove_near, 5_000, "datatrove"),
+        "datatrove": (datatrove_near, 2_000, "datatrove"),
+        "data-juicer": (juicer_near, 2_000, "data_juicer"),
     },
     "filter expression": {
         "aidp": (aidp_where, 0, ""),
@@ -329,6 +361,7 @@ CASES: dict[str, dict[str, tuple[Contender, int, str]]] = {
         "aidp": (aidp_predicate, 100_000, ""),
         "row by row": (rows_filter, 100_000, ""),
         "datatrove": (datatrove_filter, 20_000, "datatrove"),
+        "data-juicer": (juicer_filter, 5_000, "data_juicer"),
     },
     "top-k": {"aidp": (aidp_top, 0, ""), "numpy": (numpy_top, 0, "")},
     "messages": {"aidp": (aidp_messages, 0, ""), "row by row": (rows_messages, 20_000, "")},
@@ -501,14 +534,13 @@ def measure(case: str, name: str, path: Path, repeat: int) -> dict[str, Any]:
     }
 
 
-def python_for(needs: str, others: Path | None) -> str | None:
-    """The interpreter that has the package `needs`: this one, that of the peers, or none."""
+def python_for(needs: str, others: list[Path]) -> str | None:
+    """The interpreter that has the package `needs`: this one, one of the peers, or none."""
     if not needs or importlib.util.find_spec(needs) is not None:
         return sys.executable
-    probe = f"import importlib.util; assert importlib.util.find_spec({needs!r})"
-    if others is None or subprocess.run([others, "-c", probe], check=False).returncode:
-        return None
-    return str(others)
+    probe = f"import importlib.util as u, sys; sys.exit(u.find_spec({needs!r}) is None)"
+    found = (str(o) for o in others if not subprocess.run([o, "-c", probe], check=False).returncode)
+    return next(found, None)
 
 
 def in_child(python: str, case: str, name: str, path: Path, repeat: int) -> dict[str, Any]:
@@ -551,7 +583,11 @@ def main() -> None:
     parser.add_argument("--llm", action="store_true", help="only the rate of model calls")
     parser.add_argument("--out", type=Path)
     parser.add_argument(
-        "--peer-python", type=Path, help="an interpreter with the peers that this one lacks"
+        "--peer-python",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="interpreters with peers that this one lacks",
     )
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
