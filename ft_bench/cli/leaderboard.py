@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +12,7 @@ import typer
 
 from ft_bench.cli._output import Output
 from ft_bench.cli.folder import find_run, runs_folder
+from ft_bench.errors import UsageError
 
 if TYPE_CHECKING:
     from ft_bench.grader.sheets import Sheets
@@ -38,6 +40,8 @@ def show(
     from ft_bench.report import leaderboard
     from ft_bench.report.cards import read_cards
 
+    if folder is not None and not folder.is_dir():
+        raise UsageError(f"{str(folder)!r} is no folder; expected one with cards or runs")
     cards, skipped = read_cards(folder or runs_folder(None))
     published = None
     if against is not None:
@@ -56,8 +60,8 @@ def show(
     out = Output("human" if format in texts else format)  # type: ignore[arg-type]
     for name in skipped:
         out.say(f"skipped {name}")
-    for run, why in sheets.missing.items():
-        out.say(f"{run} stands on its card alone: {why}")
+    for line in _alone(sheets.missing):
+        out.say(line)
     text = (
         texts[format](board)
         if format in texts
@@ -65,6 +69,18 @@ def show(
     )
     out.data(json.loads(leaderboard.board_json(board)), text)
     return 0
+
+
+def _alone(missing: Mapping[str, str]) -> list[str]:
+    """Why some runs have no predictions here, one line for each reason."""
+    runs: dict[str, list[str]] = {}
+    for run, why in missing.items():
+        runs.setdefault(why, []).append(run)
+    return [
+        f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: no predictions, "
+        f"the card stands alone: {why}"
+        for why, names in runs.items()
+    ]
 
 
 def _sheets(cache_dir: str | None, private_dir: str | None) -> Sheets:

@@ -99,7 +99,7 @@ def test_a_card_without_its_predictions_is_marked(board: _Board, cli: Cli, tmp_p
     assert rows["grid@offline"]["basis"] == "card"
     assert rows["grid@offline"]["rank"] is not None
     assert rows["untouched@offline"]["basis"] == "predictions"
-    assert f"{changed.run_id} stands on its card alone: " in ended.err
+    assert f"{changed.run_id}: no predictions, the card stands alone: " in ended.err
     assert "is not the file that was scored" in ended.err
     assert "is not there" in ended.err
     text = board.show(cli, tmp_path / "cards", "--format", "human").out
@@ -114,6 +114,13 @@ def test_where_the_test_split_is_not_prepared_cards_stand_alone(
     ended = cli("leaderboard", str(board.bench.homes.runs), "--private-dir", str(tmp_path / "none"))
     assert {row["basis"] for row in rows_of(ended).values()} == {"card"}
     assert "tasks prepare" in ended.err
+    assert f"and {len(board.cards) - 1} more" in ended.err
+
+
+def test_a_folder_that_is_not_there_is_a_usage_error(cli: Cli) -> None:
+    ended = cli("leaderboard", "nowhere")
+    assert ended.code == 2
+    assert "'nowhere' is no folder" in ended.err
 
 
 def test_a_gain_is_paired_with_a_run_of_the_reference(board: _Board, cli: Cli) -> None:
