@@ -7,6 +7,7 @@ of this one, the plan with its difference to the parent, the trainings, the diag
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,9 @@ _MOST_LINES = 40
 _MOST_TEXT = 4_000
 _MOST_REPORT = 400
 _MOST_INDENT = 12
+_LONG = 300
 _QUIET = ("insights",)
+_ASIDE = re.compile(r"labels \d+ affordable")
 
 
 def round_of(events: Sequence[Event], node: int) -> Sequence[Event]:
@@ -72,11 +75,12 @@ def transcript_text(
     """
     mine = round_of(events, node)
     at = next((i for i, e in enumerate(mine) if isinstance(e.body, Planned)), len(mine))
+    told: list[str] = []
     sections = (
         ("Brief", _brief(run, tree, node, width)),
-        ("Before the plan", _talk(mine[:at], width)),
+        ("Before the plan", _talk(mine[:at], width, told)),
         ("Plan and what came of it", [node_text(tree, tree.node(node), width).rstrip("\n")]),
-        ("Executor", _talk(mine[at + 1 :], width)),
+        ("Executor", _talk(mine[at + 1 :], width, told)),
         ("Diagnosis report", _report(tree, node, width)),
         ("Insights after it", _insights(mine, width)),
         ("Cost", _cost(mine, width)),
@@ -101,13 +105,24 @@ def _brief(run: RunManifest, tree: Tree, node: int, width: int) -> list[str]:
     return [line for label, text in pairs if text for line in field(label, text, width)]
 
 
-def _talk(events: Iterable[Event], width: int) -> list[str]:
-    """What was asked, answered and decided, in its order."""
+def _talk(events: Iterable[Event], width: int, told: list[str]) -> list[str]:
+    """What was asked, answered and decided, in its order; long texts once. `told` grows."""
     lines: list[str] = []
     for event in events:
         for who, text in _said(event.body):
-            lines += [*wrap(f"[{who}]", width), *_block(text, width), ""]
+            lines += [*wrap(f"[{who}]", width), *_block(_once(text.strip(), told), width), ""]
     return lines[:-1]
+
+
+def _once(text: str, told: list[str]) -> str:
+    """The text, with what was shown before named by its first line alone."""
+    whole = text
+    for known in told:
+        if known in text:
+            text = text.replace(known, f"(as above: {known.splitlines()[0][:60]} …)")
+    if len(whole) >= _LONG and whole not in told:
+        told.append(whole)
+    return text
 
 
 def _said(body: Any) -> Iterator[tuple[str, str]]:
@@ -124,7 +139,7 @@ def _said(body: Any) -> Iterator[tuple[str, str]]:
             yield _tool(body.value)
         case Called():
             yield f"{body.purpose or body.key}", _json(body.value)
-        case Agreed() if not _is_rule(body):
+        case Agreed() if not _is_rule(body) and not _ASIDE.fullmatch(body.key):
             yield _agreed(body)
 
 
@@ -137,9 +152,28 @@ def _reply(
             yield f"{message.get('role', 'user')} to the model", _content(message.get("content"))
     price = f", {usd:.4f} USD" if usd else ""
     text = str(value.get("text") or "")
-    calls = [f"-> {call[1]} {call[2]}" for call in value.get("calls") or () if len(call) > 2]
+    calls = [_called(call[1], str(call[2])) for call in value.get("calls") or () if len(call) > 2]
     who = f"{value.get('model') or 'model'}, {key}, {tokens:,} tokens{price}"
     yield who, "\n".join([*([text] if text else []), *calls]) or "(nothing)"
+
+
+def _called(name: str, arguments: str) -> str:
+    """A call as it was written, but for texts of several lines, which follow it line by line."""
+    try:
+        given = json.loads(arguments)
+    except (ValueError, RecursionError):
+        return f"-> {name} {arguments}"
+    if not isinstance(given, dict):
+        return f"-> {name} {arguments}"
+    long = {key: text for key, text in given.items() if isinstance(text, str) and "\n" in text}
+    rest = {key: given[key] for key in given if key not in long}
+    head = f"-> {name} {json.dumps(rest, ensure_ascii=False)}"
+    rows = [f"   {line}" for key, text in long.items() for line in [f"{key}:", *_inner(text)]]
+    return "\n".join([head, *rows])
+
+
+def _inner(text: str) -> list[str]:
+    return [f"  {line}" for line in text.rstrip("\n").split("\n")]
 
 
 def _content(content: Any) -> str:
@@ -182,7 +216,17 @@ def _report(tree: Tree, node: int, width: int) -> list[str]:
     _, heading, rest = diagnosis.report.partition("\n## Items")
     shown = (heading + rest if heading else diagnosis.report).split("\n")
     lines = [line for line in shown if line.strip() not in ("", ">")]
-    return [row for line in lines[:_MOST_REPORT] for row in wrap(line, width)]
+    return [row for line in lines[:_MOST_REPORT] for row in _report_line(line, width)]
+
+
+def _report_line(line: str, width: int) -> list[str]:
+    """A line of the report; a row of a table without its frame, what does not fit set in."""
+    if not line.startswith("|"):
+        return wrap(line, width)
+    if set(line) <= set("|- "):
+        return []
+    first, *more = wrap(line.strip("| "), width - 4)
+    return [first, *(f"    {row}" for row in more)]
 
 
 def _insights(events: Sequence[Event], width: int) -> list[str]:

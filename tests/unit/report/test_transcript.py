@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from ft_bench.record import Agreed, Called, Event, Planned, RunManifest, Settled, Steered, Usage
+from ft_bench.record import (
+    Agreed,
+    Called,
+    Diagnosis,
+    Event,
+    Planned,
+    RunManifest,
+    Settled,
+    Steered,
+    Usage,
+)
 from ft_bench.report.cells import width_of
 from ft_bench.report.transcript import insights_text, round_of, transcript_text
 from ft_bench.testing.records import bodies_of, concluded, evaluated, plan, trained
@@ -145,3 +156,45 @@ def test_insights_in_words() -> None:
     bodies = [event.body for event in a_run()]
     assert insights_text(bodies, 80) == "\nInsights so far:\n- log10 lr: +0.1\n"
     assert insights_text([], 80) == ""
+
+
+def test_a_text_is_told_once() -> None:
+    long = "Write a cleaner set.\n" + "Mind each row. " * 30 + "The end."
+    told = {**REPLY, "asked": [{"role": "user", "content": f"First this:\n{long}"}]}
+    bodies = [
+        *bodies_of([(None, [0.5])]),
+        Planned(node=1, parent=0, plan=plan(3e-4, strategy="adjust_training_scheme")),
+        Agreed(key="executor 1.1", value={"who": "researcher", "text": long}),
+        Agreed(key="labels 1 affordable", value=True),
+        Called(key="executor 1.1.1", value=told, used=Usage(tokens=9)),
+    ]
+    text = transcript_text(RUN, events(bodies), Tree.of(bodies), 1, 100)
+    assert text.count("The end.") == 1
+    assert "(as above: Write a cleaner set. …)" in text
+    assert "affordable" not in text
+
+
+def test_a_program_that_is_written_stands_line_by_line() -> None:
+    program = "import json\nfor row in rows:\n    print(row)\n"
+    call = ["c", "write", json.dumps({"path": "a.py", "text": program})]
+    told = {**REPLY, "asked": [], "calls": [call, ["d", "bash", "[no object"]]}
+    *before, end = bodies_of([(None, [0.5])])
+    bodies = [*before, Called(key="executor 0.1.1", value=told, used=Usage()), end]
+    lines = transcript_text(RUN, events(bodies), Tree.of(bodies), 0, 100).splitlines()
+    at = lines.index('  -> write {"path": "a.py"}')
+    assert [line.strip() for line in lines[at + 1 : at + 5]] == [
+        *("text:", "import json", "for row in rows:", "print(row)"),
+    ]
+    assert "  -> bash [no object" in lines
+
+
+def test_a_table_of_the_report_keeps_its_rows_apart() -> None:
+    report = "# Node 0\n\n## Items\n\n| a | b |\n| --- | --- |\n| 1 | " + "word, " * 30 + " |\n"
+    made = concluded(0).model_copy(update={"diagnosis": Diagnosis(report=report)})
+    *before, _ = bodies_of([(None, [0.5])])
+    bodies = [*before, made]
+    lines = transcript_text(RUN, events(bodies), Tree.of(bodies), 0, 60).splitlines()
+    at = lines.index("a | b")
+    assert lines[at + 1].startswith("1 | word,")
+    assert lines[at + 2].startswith("    word,")
+    assert "---" not in "".join(lines)
