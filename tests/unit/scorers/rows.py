@@ -59,7 +59,7 @@ def _tomg(subtask: str, answer: str, **more: Any) -> dict[str, Any]:
 
 
 def _gta(gold: dict[str, Any], answer: str, counts: int, reference: Any) -> dict[str, Any]:
-    common = {"tools": _TOOLS, "files": ["a.jpg"]}
+    common = {"tools": _TOOLS, "files": ["a.jpg"], "dialogs": [gold]}
     return {"gold": gold, "answer": answer, "counts": counts, "reference": reference, **common}
 
 
