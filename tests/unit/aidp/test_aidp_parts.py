@@ -216,7 +216,7 @@ def test_saving_leaves_whole_files_only(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError("no space left")
 
-    monkeypatch.setattr(Dataset, "to_parquet", full)
+    monkeypatch.setattr("aidp.lineage.write_parquet", full)
     with pytest.raises(OSError, match="no space"):
         save(outcome, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["data.jsonl"]
