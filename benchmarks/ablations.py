@@ -142,9 +142,14 @@ def page(task: str, rows: Sequence[Mapping[str, Any]]) -> str:
     lines = [
         "# Ablations\n",
         f"TREX on `{task}` with one option changed, at most {most} small trainings a run and "
-        f"{seeds} seed{'s' if seeds > 1 else ''}: the size of a smoke test. One seed says nothing "
-        "about which arm is better; the intervals say how little. A scripted model answers the "
-        "same in every arm.\n",
+        f"{seeds} seed{'s' if seeds > 1 else ''}: the size of a smoke test, by "
+        "`benchmarks/ablations.py`.\n",
+        "What it shows: every arm of the paper's three ablations runs to its end on real "
+        "trainings, by rules and with a model over HTTP. What it does not show: which arm is "
+        "better. One seed has no spread between seeds in it, so each interval is of the test "
+        "items alone and too narrow; with this few nodes a search policy has hardly a choice to "
+        "make; and the scripted model answers the same in every arm, so its rows say nothing of "
+        "models.\n",
         "| backend | arm | mean on test | 95 % interval | seeds | trainings | failed nodes |",
         "|---|---|---|---|---|---|---|",
     ]
