@@ -112,6 +112,7 @@ def row_of(backend: str, arm: str, cards: Sequence[Card]) -> dict[str, Any]:
         "low": round(ci.low, 5),
         "high": round(ci.high, 5),
         "trainings": [card.trainings for card in cards],
+        "selected": [card.selected_node for card in cards],
         "failed nodes": sum(card.nodes_failed for card in cards),
     }
 
@@ -150,16 +151,28 @@ def page(task: str, rows: Sequence[Mapping[str, Any]]) -> str:
         "items alone and too narrow; with this few nodes a search policy has hardly a choice to "
         "make; and the scripted model answers the same in every arm, so its rows say nothing of "
         "models.\n",
-        "| backend | arm | mean on test | 95 % interval | seeds | trainings | failed nodes |",
-        "|---|---|---|---|---|---|---|",
+        *_all_alike(rows),
+        "| backend | arm | mean on test | 95 % interval | seeds | trainings | selected node | "
+        "failed nodes |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
         f"| {row['backend']} | {row['arm']} | {row['mean']:.3f} | {row['low']:.3f} to "
         f"{row['high']:.3f} | {len(row['seeds'])} | {max(row['trainings'])} | "
-        f"{row['failed nodes']} |"
+        f"{', '.join(map(str, row['selected']))} | {row['failed nodes']} |"
         for row in rows
     ]
     return "\n".join(lines) + "\n"
+
+
+def _all_alike(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A warning where every arm ended with its baseline, so that nothing of it was tried."""
+    if any(node != 0 for row in rows for node in row["selected"]):
+        return []
+    return [
+        "**In every run the baseline stayed the best node**, so all rows score the same model: at "
+        "this size none of what the arms differ in has come to bear.\n"
+    ]
 
 
 def main() -> int:
