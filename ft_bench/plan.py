@@ -60,6 +60,11 @@ class Operation(_Frozen):
     op: str = Field(min_length=1)
     params: dict[str, Any] = Field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        """By operator and texts, so that recipes can be kept in sets; equality decides the rest."""
+        texts = frozenset(value for value in self.params.values() if isinstance(value, str))
+        return hash((self.op, texts))
+
 
 class DataRecipe(_Frozen):
     """How a training set is made: sources, then operators in order, then a cap on rows."""
@@ -109,6 +114,8 @@ class Variant(_Frozen):
 
     def scheme(self) -> Variant:
         """The training scheme alone: without own recipe and without replica."""
+        if self.recipe is None and self.replica == 0:
+            return self
         return self.model_copy(update={"recipe": None, "replica": 0})
 
 

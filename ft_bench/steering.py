@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ft_bench.digest import digest
 from ft_bench.plan import DataRecipe, Variant, changes
 from ft_bench.record import Order, Steered
 
@@ -95,11 +94,12 @@ def forbidden(
     operators = {step.op for step in recipe.steps} & steering.banned
     if operators:
         return f"operator {min(operators)!r}"
-    fields = {change.field for change in changes(origin, wanted)} if origin else set()
+    fields: set[str] = set()
+    if origin is not None and steering.banned:
+        fields = {change.field for change in changes(origin, wanted)}
     if fields & steering.banned:
         return f"field {min(fields & steering.banned)!r}"
-    key = digest(recipe)
     for node in sorted(steering.banned_nodes):
-        if any(digest(other) == key for other in recipes.get(node, ())):
+        if any(other == recipe for other in recipes.get(node, ())):
             return f"the recipe of node {node}"
     return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ft_bench.plan import Change, DataRecipe, changes
+from ft_bench.plan import Change, DataRecipe, Variant, changes
 from ft_bench.record import Determinant
 from ft_bench.tree import Tree
 from trex_agent.search.reward import noise
@@ -50,11 +51,19 @@ def pairs(tree: Tree) -> Iterator[Pair]:
         if node.parent is None or before is None or before.score is None:
             continue
         for outcome in node.outcomes:
-            made = changes((before.recipe, before.variant), (outcome.recipe, outcome.variant))
-            if outcome.score is not None and made:
+            turns = _turns(before.recipe, before.variant, outcome.recipe, outcome.variant)
+            if outcome.score is not None and turns:
                 delta = sign * (outcome.score.value - before.score.value)
-                turns = (*_steps(before.recipe, outcome.recipe), *_numbers(made))
                 yield Pair(node.parent, turns, delta)
+
+
+@lru_cache(maxsize=4096)
+def _turns(
+    recipe: DataRecipe, variant: Variant, new_recipe: DataRecipe, new_variant: Variant
+) -> tuple[str, ...]:
+    """Every turn from one configuration to another; remembered, as each node asks for all again."""
+    made = changes((recipe, variant), (new_recipe, new_variant))
+    return (*_steps(recipe, new_recipe), *_numbers(made))
 
 
 def _steps(before: DataRecipe, after: DataRecipe) -> tuple[str, ...]:

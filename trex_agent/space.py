@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2, log10
 
-from ft_bench.digest import canonical_json, digest
+from ft_bench.digest import canonical_json
 from ft_bench.plan import DataRecipe, Lora, Operation, Strategy, Variant
 from ft_bench.protocols import Brief
 from trex_agent.survey import Survey
@@ -103,8 +103,7 @@ def root_variants(brief: Brief, count: int) -> list[Variant]:
 def moves(survey: Survey, recipe: DataRecipe, scheme: Variant, brief: Brief) -> list[Move]:
     """Every single change that is open from a configuration."""
     found = [*_remedies(survey), *_synthetic(survey), *_sizes(recipe, brief), *_scheme(scheme)]
-    have = {digest(step) for step in recipe.steps}
-    fresh = [move for move in found if move.add is None or digest(move.add) not in have]
+    fresh = [move for move in found if move.add is None or move.add not in recipe.steps]
     return [*fresh, *_drops(recipe)]
 
 
@@ -205,7 +204,7 @@ def apply_moves(
 
 def _replaces(new: Operation, old: Operation) -> bool:
     """An operation takes the place of its like; filters that differ stand side by side."""
-    return new.op == old.op and (new.op != "select_by_filter" or digest(new) == digest(old))
+    return new.op == old.op and (new.op != "select_by_filter" or new == old)
 
 
 def _rank(operation: Operation) -> tuple[int, str]:

@@ -68,15 +68,6 @@ class Surrogate:
         scaled: Floats = (raw - self._centre) / self._scale
         return scaled
 
-    def draw(self, rng: np.random.Generator) -> Floats:
-        """One Thompson draw of the weights, shape (features,)."""
-        return rng.multivariate_normal(self._mean, self._covariance, method="cholesky")
-
-    def score(self, features: Sequence[Mapping[str, float]], weights: Floats) -> Floats:
-        """Predicted metric under given weights, shape (configurations,)."""
-        scored: Floats = self._standard(_matrix(features, self.names)) @ weights + self._offset
-        return scored
-
     def predict(self, features: Mapping[str, float]) -> tuple[float, float]:
         """Expected metric of one configuration, and the standard deviation of that expectation."""
         x = self._standard(_matrix([features], self.names))[0]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ft_bench.digest import digest
 from ft_bench.plan import DataRecipe, ExperimentPlan, Provenance, Variant
 from ft_bench.protocols import Lab
 from ft_bench.record import Diagnosis
@@ -61,7 +60,7 @@ class Factorial:
         """Whether the space lets a point be trained."""
         return self.space.allows(*self.configuration(point))
 
-    def draw(self, rng: np.random.Generator, known: Sequence[str] | set[str]) -> Point | None:
+    def draw(self, rng: np.random.Generator, known: Container[Configuration]) -> Point | None:
         """A point drawn uniformly from those allowed and not in `known` (see `tried`).
 
         None where a thousand draws found none: the space is as good as exhausted.
@@ -69,7 +68,7 @@ class Factorial:
         sizes = [len(decision.options) for decision in self.decisions]
         for _ in range(_MOST_DRAWS):
             point = tuple(int(index) for index in rng.integers(sizes)) if sizes else ()
-            if digest(list(self.configuration(point))) not in known and self.allows(point):
+            if self.configuration(point) not in known and self.allows(point):
                 return point
         return None
 
@@ -89,11 +88,11 @@ def compare(lab: Lab, node: int) -> Diagnosis:
     return diagnose(lab, node, "metrics")
 
 
-def tried(tree: Tree) -> set[str]:
-    """What tells apart the configurations that a tree holds, and those that a person refused."""
+def tried(tree: Tree) -> set[Configuration]:
+    """The configurations that a tree holds, trained or not, and those that a person refused."""
     held = [(outcome.recipe, outcome.variant) for node in tree for outcome in node.outcomes]
     held += [pair for body in tree.refused for pair in body.plan.configurations()]
-    return {digest([recipe, variant.scheme()]) for recipe, variant in held}
+    return {(recipe, variant.scheme()) for recipe, variant in held}
 
 
 def plan_of(configurations: Sequence[Configuration], objective: str, kind: str) -> ExperimentPlan:

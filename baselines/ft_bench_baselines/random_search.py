@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ft_bench.digest import derive_seed, digest
+from ft_bench.digest import derive_seed
 from ft_bench.errors import PlanRefused
 from ft_bench.protocols import Lab
 from ft_bench_baselines.factorial import Configuration, Factorial, compare, plan_of, tried
@@ -72,5 +72,5 @@ class RandomSearch:
             if point is None:
                 break
             drawn.append(factorial.configuration(point))
-            known.add(digest(list(drawn[-1])))
+            known.add(drawn[-1])
         return drawn

@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ft_bench.digest import derive_seed, digest
+from ft_bench.digest import derive_seed
 from ft_bench.errors import PlanRefused, PrerequisiteError
 from ft_bench.protocols import Lab
 from ft_bench.tree import Node
-from ft_bench_baselines.factorial import Decision, Factorial, Point, compare, plan_of, tried
+from ft_bench_baselines.factorial import (
+    Configuration,
+    Decision,
+    Factorial,
+    Point,
+    compare,
+    plan_of,
+    tried,
+)
 from trex_agent.executor import carry_out
 from trex_agent.open_space import Look, open_look
 
@@ -94,12 +102,12 @@ class Tpe:
             point = self._new(study, space, factorial, known) or factorial.draw(rng, known)
             if point is None:
                 break
-            known.add(digest(list(factorial.configuration(point))))
+            known.add(factorial.configuration(point))
             found.append(point)
         return found
 
     def _new(
-        self, study: Any, space: Mapping[str, Any], factorial: Factorial, known: set[str]
+        self, study: Any, space: Mapping[str, Any], factorial: Factorial, known: set[Configuration]
     ) -> Point | None:
         for _ in range(_MOST_ASKED):
             params = study.ask(dict(space)).params
@@ -109,9 +117,9 @@ class Tpe:
                 return point
         return None
 
-    def accept(self, factorial: Factorial, point: Point, known: set[str]) -> Point | None:
+    def accept(self, factorial: Factorial, point: Point, known: set[Configuration]) -> Point | None:
         """What is trained where the sampler asks for `point`; None to ask it again."""
-        new = digest(list(factorial.configuration(point))) not in known
+        new = factorial.configuration(point) not in known
         return point if new and factorial.allows(point) else None
 
     def _study(

@@ -54,7 +54,9 @@ def _panel(title: str, curves: Mapping[str, NDArray[np.float64]], left: int) -> 
     x = Axis(1.0, float(count), left + _LEFT, left + _WIDTH - 12)
     shown = [float(value) for curve in curves.values() for value in curve[2:]]
     y = axis_over(shown, _HEIGHT - _BOTTOM, _TOP)
-    parts = [f'<text x="{left + _LEFT}" y="16" font-weight="bold">{escape(title)}</text>']
+    parts = [
+        f'<text x="{left + _LEFT}" y="16" font-weight="bold">{escape(title)}: best so far</text>'
+    ]
     for at, text in y.ticks(6):
         parts.append(f'<path d="M{x.start} {at}H{x.end}" stroke="#ddd"/>')
         parts.append(f'<text x="{x.start - 6}" y="{at + 4}" text-anchor="end">{text}</text>')
@@ -63,9 +65,10 @@ def _panel(title: str, curves: Mapping[str, NDArray[np.float64]], left: int) -> 
     parts.append(
         f'<text x="{(x.start + x.end) / 2}" y="{_HEIGHT - 5}" text-anchor="middle">trainings</text>'
     )
-    for place, curve in enumerate(curves.values()):
+    for place, curve in reversed(list(enumerate(curves.values()))):  # the first lies on top
         path = "L".join(f"{x.at(n + 1.0)} {y.at(float(value))}" for n, value in enumerate(curve))
         parts.append(
-            f'<path d="M{path}" fill="none" stroke="{_colour(place)}" stroke-width="1.8"/>'
+            f'<path d="M{path}" fill="none" stroke="{_colour(place)}" '
+            f'stroke-width="{1.4 if place else 2.6}"/>'
         )
     return parts

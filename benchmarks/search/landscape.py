@@ -8,7 +8,7 @@ fixed seed, so that a table which is not complete is still a fair sample.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -64,6 +64,16 @@ class Landscape:
         order = np.random.default_rng(20260101).permutation(len(found))
         shuffled = [found[int(index)] for index in order]
         return sorted(shuffled, key=self._late)
+
+    def fixed(self, slot: str, level: str) -> Landscape:
+        """The space that is left where a slot stays at one level."""
+        slots = tuple(
+            replace(item, levels=tuple(one for one in item.levels if one.name == level))
+            if item.name == slot
+            else item
+            for item in self.slots
+        )
+        return replace(self, slots=slots)
 
     def _late(self, point: Point) -> int:
         return sum(level.name in self.last for level in self.levels(point))

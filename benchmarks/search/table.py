@@ -15,7 +15,7 @@ import gzip
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import sqrt
 from pathlib import Path
@@ -37,6 +37,8 @@ __all__ = ["Entry", "Table", "load"]
 
 HERE = Path(__file__).parent
 Floats = NDArray[np.float64]
+Codes = NDArray[np.uint8]
+Configuration = tuple[DataRecipe, Variant]
 _FIELDS = (
     "point",
     "seed",
@@ -60,20 +62,54 @@ _FIELDS = (
 
 
 @dataclass(frozen=True)
+class Sheet:
+    """What every answer that was ever given is worth: statistics of shape (items, answers, sums).
+
+    `scorer` makes a score of their sums over the items.
+    """
+
+    scorer: Scorer
+    statistics: Floats
+
+    def of(self, codes: Codes) -> Floats:
+        """The statistics of one training, of shape (items, sums), from its answers' numbers."""
+        return cast(Floats, self.statistics[np.arange(len(codes)), codes])
+
+
+@dataclass(frozen=True)
 class Entry:
     """One training. Seconds are of a processor with one thread; scores are None where it failed.
 
-    `influence` is what each validation item moves the score by, to first order: shape (items,).
+    `codes` are the numbers of its answers to the validation items, shape (items,).
     """
 
     point: Point
     row: Mapping[str, Any]
-    influence: Floats | None
+    sheet: Sheet
+    codes: Codes | None
 
     @property
     def score(self) -> float | None:
         """On validation."""
         return self.row.get("validation")
+
+    def score_with(self, weights: Floats) -> float | None:
+        """On validation, where each item counts as often as its weight says: shape (items,)."""
+        if self.codes is None:
+            return None
+        return float(self.sheet.scorer.value(weights @ self.sheet.of(self.codes)))
+
+    @cached_property
+    def influence(self) -> Floats | None:
+        """What each validation item moves the score by, to first order: shape (items,)."""
+        if self.codes is None:
+            return None
+        statistics, value = self.sheet.of(self.codes), self.sheet.scorer.value
+        sums = statistics.sum(axis=0)
+        pace = max(1e-3, 1e-5 * float(np.abs(sums).max()))
+        steps = np.eye(len(sums)) * pace
+        slope = (value(sums + steps) - value(sums - steps)) / (2 * pace)
+        return cast(Floats, statistics @ slope)
 
     @property
     def seconds(self) -> float:
@@ -87,19 +123,21 @@ class Table:
     Args:
         head: task, sizes, survey and the base's scores.
         entries: in the order in which they were trained.
+        landscape: whose points they are.
     """
 
-    def __init__(self, head: Mapping[str, Any], entries: Sequence[Entry]) -> None:
-        self.head, self.entries = head, entries
-        self.landscape: Landscape = LANDSCAPES[head["task"]]
+    def __init__(
+        self, head: Mapping[str, Any], entries: Sequence[Entry], landscape: Landscape
+    ) -> None:
+        self.head, self.entries, self.landscape = head, entries, landscape
         self.by_point: dict[Point, list[Entry]] = defaultdict(list)
         for entry in entries:
             self.by_point[entry.point].append(entry)
 
     @cached_property
-    def by_key(self) -> dict[str, Point]:
-        """Points by the hash of what they train."""
-        return {key_of(*self.landscape.configuration(point)): point for point in self.by_point}
+    def by_configuration(self) -> dict[Configuration, Point]:
+        """Points by what they train."""
+        return {self.landscape.configuration(point): point for point in self.by_point}
 
     @cached_property
     def survey(self) -> Survey:
@@ -118,20 +156,27 @@ class Table:
                 issues.append(Issue(**{**issue, "remedies": kept}))
         return Survey(self.head["survey"]["rows"], tuple(issues), False, None)
 
-    def probability_better(self, mine: Entry, other: Entry) -> float:
+    def fixed(self, slot: str, level: str) -> Table:
+        """The part of the table where a slot is at one level: a smaller space of its own."""
+        smaller = self.landscape.fixed(slot, level)
+        place = [item.name for item in self.landscape.slots].index(slot)
+        at = [item.name for item in self.landscape.slots[place].levels].index(level)
+        kept = [
+            replace(entry, point=(*entry.point[:place], 0, *entry.point[place + 1 :]))
+            for entry in self.entries
+            if entry.point[place] == at
+        ]
+        return Table(self.head, kept, smaller)
+
+    def probability_better(self, mine: Entry, other: Entry, weights: Floats) -> float:
         """P(mine beats other on validation): the paired item bootstrap in its normal limit."""
         if mine.influence is None or other.influence is None:
             raise ValueError("a training that failed cannot be compared")
-        delta = cast(float, mine.score) - cast(float, other.score)
-        spread = sqrt(float(((mine.influence - other.influence) ** 2).sum()))
+        delta = cast(float, mine.score_with(weights)) - cast(float, other.score_with(weights))
+        spread = sqrt(float(weights @ (mine.influence - other.influence) ** 2))
         if spread == 0:
             return 0.5
         return NormalDist().cdf(delta / spread)
-
-
-def key_of(recipe: DataRecipe, scheme: Variant) -> str:
-    """What tells configurations apart."""
-    return digest([recipe, scheme.scheme()])
 
 
 def load(task: str, folder: Path = HERE) -> Table:
@@ -139,26 +184,28 @@ def load(task: str, folder: Path = HERE) -> Table:
     with gzip.open(folder / f"{task}.json.gz", "rt", encoding="utf-8") as stream:
         content = json.load(stream)
     head, rows = content["head"], content["rows"]
-    scorer = registry.scorer(task)
-    asked = [{"id": str(n), "answer": answer} for n, answer in enumerate(head["answers"])]
-    entries = []
+    found = []
     for values in rows:
         row = {k: v for k, v in zip((*_FIELDS, "items"), values, strict=True) if v is not None}
-        influence = None
-        if "items" in row:
-            codes = base64.b85decode(row.pop("items"))
-            influence = _influence(scorer, asked, [head["given"][code] for code in codes])
-        entries.append(Entry(tuple(row["point"]), row, influence))
-    return Table(head, entries)
+        items = row.pop("items", None)
+        codes = None if items is None else np.frombuffer(base64.b85decode(items), np.uint8)
+        found.append((row, codes))
+    sheet = _sheet(task, head, [codes for _, codes in found if codes is not None])
+    entries = [Entry(tuple(row["point"]), row, sheet, codes) for row, codes in found]
+    return Table(head, entries, LANDSCAPES[task])
 
 
-def _influence(scorer: Scorer, asked: Sequence[Any], answers: Sequence[str]) -> Floats:
-    """Derivative of the metric by the weight of each item."""
-    statistics = scorer.statistics(asked, scorer.score_items(asked, answers))
-    sums = statistics.sum(axis=0)
-    steps = np.eye(len(sums)) * max(1e-3, 1e-5 * float(np.abs(sums).max()))
-    slope = (scorer.value(sums + steps) - scorer.value(sums - steps)) / (2 * steps.max())
-    return cast(Floats, statistics @ slope)
+def _sheet(task: str, head: Mapping[str, Any], given: Sequence[Codes]) -> Sheet:
+    """Scores every answer that was given to an item, once."""
+    scorer = registry.scorer(task)
+    pairs = np.unique(np.concatenate([np.arange(len(codes)) * 256 + codes for codes in given]))
+    items, codes = pairs // 256, pairs % 256
+    asked = [{"id": str(n), "answer": head["answers"][item]} for n, item in enumerate(items)]
+    answers = [head["given"][code] for code in codes]
+    known = scorer.statistics(asked, scorer.score_items(asked, answers))
+    statistics = np.zeros((len(head["answers"]), len(head["given"]), known.shape[1]))
+    statistics[items, codes] = known
+    return Sheet(scorer, statistics)
 
 
 def _pack(task: str, folder: Path, data_dir: Path | None) -> dict[str, Any]:

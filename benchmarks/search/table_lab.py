@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 from landscape import Level, Point
-from table import Entry, Table, key_of
+from table import Entry, Floats, Table
 
 from ft_bench.digest import derive_seed, digest
 from ft_bench.errors import BudgetExhausted, FailureKind, JobFailed
@@ -38,7 +38,7 @@ from ft_bench.tree import Tree
 from trex_agent.open_space import Sight
 from trex_agent.space import Move, feature_of
 
-__all__ = ["Replayed", "TableLab", "TableSpace"]
+__all__ = ["Shown", "TableLab", "TableSpace", "best_so_far", "item_weights"]
 
 _DROP = -0.02
 
@@ -73,7 +73,7 @@ class TableSpace:
 
     def moves(self, recipe: DataRecipe, scheme: Variant) -> list[Move]:
         """To every other level of every slot."""
-        point = self.table.by_key[key_of(recipe, scheme)]
+        point = self.table.by_configuration[recipe, scheme.scheme()]
         found = []
         for slot, at in zip(self.landscape.slots, point, strict=True):
             now = slot.levels[at]
@@ -97,7 +97,7 @@ class TableSpace:
 
     def allows(self, recipe: DataRecipe, scheme: Variant) -> bool:
         """Whether it was tabulated."""
-        return key_of(recipe, scheme) in self.table.by_key
+        return (recipe, scheme.scheme()) in self.table.by_configuration
 
 
 def _without(operation: Operation | None) -> Move:
@@ -108,10 +108,14 @@ def _without(operation: Operation | None) -> Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
-    """One training of a replay: its scores, None where it failed, and its seconds."""
+class Shown:
+    """One training of a replay: its scores, None where it failed, and its seconds.
+
+    `validation` is on the items of the seed, `whole` on all of them.
+    """
 
     validation: float | None
+    whole: float | None
     test: float | None
     seconds: float
     build_seconds: float
@@ -123,13 +127,25 @@ class TableLab:
 
     Args:
         table: what is known.
-        seed: of the agent, and of which training of a point is shown where there are several.
+        seed: of the agent, of the validation items that are drawn, and of which training of a
+            point is shown where there are several.
         iterations: how many nodes below the root.
+        resampled: whether the validation items are drawn with replacement; else they are as they
+            were.
     """
 
-    def __init__(self, table: Table, space: TableSpace, seed: int, iterations: int) -> None:
+    def __init__(
+        self,
+        table: Table,
+        space: TableSpace,
+        seed: int,
+        iterations: int,
+        *,
+        resampled: bool = True,
+    ) -> None:
         self.table, self.space, self.iterations = table, space, iterations
-        self.trainings: list[Replayed] = []
+        self.weights = item_weights(table.head["rows"]["validation"], seed if resampled else None)
+        self.trainings: list[Shown] = []
         self._entries: dict[str, Entry] = {}
         self._agreed: dict[str, Any] = {}
         self._built: set[str] = set()
@@ -188,12 +204,13 @@ class TableLab:
     def train(self, node: int, variant: int, dataset: str, replica: int = 0) -> Trained:
         """Find the training; a failed one fails again."""
         outcome = self.tree.node(node).outcomes[variant]
-        key = key_of(outcome.recipe, outcome.variant)
-        known = self.table.by_point[self.table.by_key[key]]
-        entry = known[derive_seed(self.brief.seed, "which", key, replica) % len(known)]
-        row = entry.row
+        point = self.table.by_configuration[outcome.recipe, outcome.variant.scheme()]
+        known = self.table.by_point[point]
+        entry = known[derive_seed(self.brief.seed, "which", point, replica) % len(known)]
+        row, score = entry.row, entry.score_with(self.weights)
         self.trainings.append(
-            Replayed(
+            Shown(
+                score,
                 entry.score,
                 row.get("test"),
                 entry.seconds,
@@ -202,7 +219,7 @@ class TableLab:
             )
         )
         self._built.add(dataset)
-        if entry.score is None:
+        if score is None:
             self._fail(node, variant, row)
         model = model_id(node, variant, replica)
         self._entries[model] = entry
@@ -237,7 +254,8 @@ class TableLab:
         if model == BASE:
             return self._evaluated(BASE, None, None, self.table.head["base"]["validation"])
         node, variant = (int(part) for part in model[1:].split("v"))
-        body = self._evaluated(model, node, variant, self._entries[model].row["validation"])
+        score = self._entries[model].score_with(self.weights)
+        body = self._evaluated(model, node, variant, cast(float, score))
         self.tree = self.tree.with_body(body)
         return body
 
@@ -267,7 +285,9 @@ class TableLab:
 
     def probability_better(self, model: str, other: str) -> float:
         """By the items of the table."""
-        return self.table.probability_better(self._entries[model], self._entries[other])
+        return self.table.probability_better(
+            self._entries[model], self._entries[other], self.weights
+        )
 
     def conclude(self, node: int, diagnosis: Diagnosis) -> None:
         """Close a node."""
@@ -279,25 +299,39 @@ class TableLab:
         """Of no consequence: curves are drawn from the trainings."""
 
     def agree(self, key: str, make: Callable[[], Any]) -> Any:
-        """Decided once."""
+        """Decided once. Insights are for later runs, of which there are none here."""
+        if key.startswith("insights"):
+            return []
         if key not in self._agreed:
             self._agreed[key] = make()
         return self._agreed[key]
 
 
-def best_so_far(trainings: list[Replayed], count: int) -> np.ndarray[Any, Any]:
-    """After each of `count` trainings: best validation score, its test score, seconds spent.
+def item_weights(items: int, seed: int | None) -> Floats:
+    """How often each validation item counts: once each, or as a bootstrap draw; shape (items,).
 
-    Shape (count, 3). A search that ended earlier stays where it was; before the first success
-    the scores are 0.
+    A draw is a function of the seed alone, so agents under one seed are judged by the same items.
     """
-    rows = np.zeros((count, 3))
-    best, test, seconds = float("-inf"), 0.0, 0.0
+    if seed is None:
+        return np.ones(items)
+    rng = np.random.default_rng(derive_seed("items", seed))
+    return np.bincount(rng.integers(items, size=items), minlength=items).astype(float)
+
+
+def best_so_far(trainings: list[Shown], count: int) -> np.ndarray[Any, Any]:
+    """After each of `count` trainings: best validation score, its test score, seconds, whole score.
+
+    Shape (count, 4). The whole score is on all validation items, whatever was drawn. A search that
+    ended earlier stays where it was; before the first success the scores are 0.
+    """
+    rows = np.zeros((count, 4))
+    best, seconds = float("-inf"), 0.0
+    test = whole = 0.0
     for place in range(count):
         if place < len(trainings):
             made = trainings[place]
             seconds += made.seconds + (0.0 if made.reused else made.build_seconds)
             if made.validation is not None and made.validation > best:
-                best, test = made.validation, made.test or 0.0
-        rows[place] = max(best, 0.0), test, seconds
+                best, test, whole = made.validation, made.test or 0.0, made.whole or 0.0
+        rows[place] = max(best, 0.0), test, seconds, whole
     return rows

@@ -146,8 +146,12 @@ def _together(works: list[Callable[[], Evaluated | None]], slots: int) -> None:
         except (BudgetExhausted, JobFailed) as refusal:
             refusals.append(refusal)
 
-    with ThreadPoolExecutor(max_workers=slots) as pool:
-        for future in [pool.submit(guarded, work) for work in works]:
-            future.result()
+    if slots == 1:
+        for work in works:
+            guarded(work)
+    else:
+        with ThreadPoolExecutor(max_workers=slots) as pool:
+            for future in [pool.submit(guarded, work) for work in works]:
+                future.result()
     if refusals:
         raise refusals[0]

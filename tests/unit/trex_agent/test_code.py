@@ -13,18 +13,17 @@ from script import TOKENS, Script, Step, finish, write
 
 from ft_bench import registry
 from ft_bench.budget import Budget
-from ft_bench.digest import digest
 from ft_bench.errors import BudgetExhausted
 from ft_bench.lab import MeteredLab
 from ft_bench.plan import DataRecipe, ExperimentPlan, Operation, Source, Variant
 from ft_bench.testing.bench import Bench
 from ft_bench.testing.cluster import FakeCluster, Killed
 from ft_bench.testing.records import plan
+from trex_agent.candidates import tried
 from trex_agent.executor.code import MEMORY_TOKENS, Code
 from trex_agent.executor.conversation import Bounds
 from trex_agent.executor.recipe import carry_out
 from trex_agent.memory import tokens_of
-from trex_agent.researcher import tried
 
 ROWS = [{"prompt": f"Review {n}: good film", "answer": "positive"} for n in range(20)]
 ROWS += [{"prompt": f"Review {n}: bad film", "answer": "negative"} for n in range(20)]
@@ -145,8 +144,8 @@ def test_a_plan_whose_data_was_written_is_not_proposed_again(tmp_path: Path) -> 
         hold(lab, Script(turns), planned)
         [(recipe, scheme)] = planned.configurations()
         known = tried(lab.tree)
-        assert digest([recipe, scheme.scheme()]) in known
-        assert digest([lab.tree.node(0).outcomes[0].recipe, scheme.scheme()]) in known
+        assert (recipe, scheme.scheme()) in known
+        assert (lab.tree.node(0).outcomes[0].recipe, scheme.scheme()) in known
 
 
 def test_wrong_calls_are_answered_in_words(tmp_path: Path) -> None:
