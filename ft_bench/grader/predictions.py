@@ -159,13 +159,15 @@ def _stranger(
     """What to say about ids that the split does not have."""
     elsewhere = questions.elsewhere(unknown[0])
     if elsewhere:
+        ids = "id" if len(unknown) == 1 else "ids"
         return (
-            f"{path} holds {len(unknown)} ids outside {task}'s {questions.split} split, "
+            f"{path} holds {len(unknown)} {ids} outside {task}'s {questions.split} split, "
             f"{_some(unknown)}; that one is of {elsewhere}: give --split {ANY} to score all the "
             "rows that the prepared data know"
         )
     if len(unknown) < len(outputs):
-        return f"{path} holds {len(unknown)} unknown ids, {_some(unknown)}; remove them"
+        ids = "id" if len(unknown) == 1 else "ids"
+        return f"{path} holds {len(unknown)} unknown {ids}, {_some(unknown)}; remove them"
     if questions.split == ANY:
         return (
             f"{path} holds no id of {task}'s rows (first id {unknown[0]!r}, expected ids such as "

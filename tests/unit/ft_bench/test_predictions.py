@@ -72,7 +72,7 @@ def test_another_tasks_file_is_recognised(data: Prepared, tmp_path: Path, split:
 
 
 def test_some_unknown_ids_are_counted(data: Prepared, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds 1 unknown ids, such as 'nobody'"):
+    with pytest.raises(UsageError, match="holds 1 unknown id, such as 'nobody'"):
         score_file(SPEC, questions_of(data, "test"), _file(tmp_path, "test-0", "nobody"))
 
 
