@@ -260,7 +260,7 @@ def test_errors_arrive_as_what_they_are(served: Served) -> None:
         served.ask("evaluate", modle="base")
     with pytest.raises(PlanInvalid, match="strategy"):
         served.ask("propose", plan={"strategy": "win", "objective": "x", "variants": [{}]})
-    assert served.flags() == []
+    assert served.flags() == ["malformed-messages"]  # of the unknown verb, and of it alone
 
 
 def test_a_refusal_of_the_budget_names_its_limit(served: Served) -> None:
