@@ -169,8 +169,8 @@ def _against(trex: Curve, other: Curve) -> str:
         return f"TREX wins over {other.agent} on test: {ends}."
     if ci.high < 0:
         return f"TREX loses to {other.agent} on test: {ends}."
-    side = "ahead" if mean > 0 else "behind"
-    return f"TREX is {side} of {other.agent} on test, but the interval holds 0: {ends}."
+    side = "ahead of" if mean > 0 else "behind"
+    return f"TREX is {side} {other.agent} on test, but the interval holds 0: {ends}."
 
 
 def write_tables(asked: argparse.Namespace) -> int:
